@@ -23,6 +23,9 @@ class Image:
     format: Literal["JPEG", "PNG", "WEBP"]
     grayscale: bool       # the source carries no colour
     scale: float = 1.0    # pixels here / pixels in the source, <= 1 (DCT-scaled decode)
+    source_width: int = 0   # px of the upright source; 0: never scaled, same as `width`
+    source_height: int = 0  # px
+    jpeg_quality: float | None = None  # libjpeg's 1..100, estimated; None for other formats
 
 
 @dataclass(frozen=True, slots=True)
