@@ -1,0 +1,1 @@
+"""The people being verified, and what they consented to."""

@@ -1,0 +1,1 @@
+"""What every area stands on: ids, errors, the clock, the acting scope, row-level security."""

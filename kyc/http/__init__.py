@@ -1,0 +1,1 @@
+"""HTTP for every area: authentication, problem+json, idempotency, pagination, throttling."""

@@ -1,0 +1,1 @@
+"""Jobs: the durable hand-off from a committed change to a worker."""

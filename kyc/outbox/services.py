@@ -1,0 +1,182 @@
+"""Writes on jobs. A job moves by compare-and-set; `attempt` fences off whoever came too late.
+
+pending -> leased -> done
+   ^         |-> pending (failed or lease expired, attempts left)
+   |         `-> quarantined (attempts used up, or never can succeed)
+   `------------ quarantined (released by a person)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connections
+from django.db.models import F
+from django.dispatch import Signal
+
+from kyc.core.errors import NotFound
+from kyc.core.scope import alias, atomic, current
+from kyc.outbox.errors import LostClaim, NotQuarantined, QueueFull
+from kyc.outbox.models import Job
+
+MAX_ATTEMPTS = 3  # a crash may be bad luck twice; the third time it is the job
+LEASE = timedelta(
+    seconds=60
+)  # the slowest accepted inference is 20 s on a slow CPU; twice that and a restart
+RETRY_IN = (timedelta(seconds=1), timedelta(seconds=5))  # after the first and the second failed attempt
+FORGOTTEN = timedelta(seconds=30)  # published and never claimed for this long: the broker lost it
+MAX_OPEN_PER_TENANT = 2_000  # at 10 decisions/s a wait of 200 s: longer is no service
+MAX_OPEN = 10_000  # in the whole deployment, per queue
+
+quarantined = Signal()  # job: in the same transaction, so that its subject can move too
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write one attempt's result."""
+
+    job: Job
+    attempt: int
+
+    @property
+    def actor(self) -> str:
+        return f"job:{self.job.pk}"
+
+
+def enqueue(
+    *,
+    kind: str,
+    queue: str,
+    subject_type: str,
+    subject_id: str,
+    now: datetime,
+    payload: dict | None = None,
+    priority: int = 0,
+    run_after: datetime | None = None,
+    deadline: datetime | None = None,
+) -> Job:
+    """Accept work; call inside the transaction that made it necessary."""
+    return Job.objects.create(
+        tenant_id=current().tenant_id,
+        kind=kind,
+        queue=queue,
+        subject_type=subject_type,
+        subject_id=subject_id,
+        payload=payload or {},
+        priority=priority,
+        run_after=run_after or now,
+        deadline=deadline,
+        created_at=now,
+    )
+
+
+def admit(*, queue: str) -> None:
+    """Refuse what could not be done in useful time, before anything is written. Raises QueueFull (503)."""
+    with connections[alias()].cursor() as cursor:
+        cursor.execute("select mine, everyones from outbox_load(%s, %s)", [queue, MAX_OPEN])
+        mine, everyones = cursor.fetchone()
+    if mine >= MAX_OPEN_PER_TENANT or everyones >= MAX_OPEN:
+        raise QueueFull()
+
+
+def claim(*, job_id: str, worker: str, now: datetime, lease: timedelta = LEASE) -> Claim | None:
+    """Take the job, or None when there is nothing to take: done, taken, not yet due, over its deadline.
+
+    The attempt is counted before the work, so a job that kills its worker cannot do so for ever.
+    """
+    with atomic():
+        job = Job.objects.select_for_update(skip_locked=True).filter(pk=job_id).first()
+        if job is None or not _takeable(job, now):
+            return None
+        if job.deadline and job.deadline <= now:
+            return _quarantine(job, reason="deadline passed before a worker was free", now=now)
+        if job.attempt >= MAX_ATTEMPTS:
+            return _quarantine(
+                job, reason=job.reason or f"the worker died in each of {MAX_ATTEMPTS} attempts", now=now
+            )
+        job.state, job.attempt, job.started_at = Job.State.LEASED, job.attempt + 1, now
+        job.lease_until, job.leased_by = now + lease, worker
+        job.save(update_fields=["state", "attempt", "started_at", "lease_until", "leased_by"])
+    return Claim(job, job.attempt)
+
+
+def _takeable(job: Job, now: datetime) -> bool:
+    expired = job.state == Job.State.LEASED and job.lease_until <= now
+    return job.run_after <= now and (job.state == Job.State.PENDING or expired)
+
+
+def _quarantine(job: Job, *, reason: str, now: datetime) -> None:
+    job.state, job.reason, job.finished_at, job.lease_until = Job.State.QUARANTINED, reason[:500], now, None
+    job.save(update_fields=["state", "reason", "finished_at", "lease_until"])
+    quarantined.send(Job, job=job, now=now)
+
+
+def finish(claim: Claim, *, now: datetime) -> None:
+    """The work is done: in the transaction that writes its result, and before it. Raises LostClaim."""
+    _still_ours(claim, state=Job.State.DONE, finished_at=now, lease_until=None, reason="")
+
+
+def extend(claim: Claim, *, now: datetime, lease: timedelta = LEASE) -> None:
+    with atomic():
+        _still_ours(claim, lease_until=now + lease)
+
+
+def give_back(claim: Claim, *, now: datetime) -> None:
+    """A worker that is told to stop returns what it has not begun; the attempt does not count."""
+    with atomic():
+        _still_ours(
+            claim, state=Job.State.PENDING, lease_until=None, published_at=None, attempt=F("attempt") - 1
+        )
+
+
+def fail(
+    claim: Claim, *, reason: str, retryable: bool, now: datetime, retry_in: timedelta | None = None
+) -> None:
+    """This attempt failed: try again later, or quarantine."""
+    with atomic():
+        if retryable and claim.attempt < MAX_ATTEMPTS:
+            wait = retry_in or RETRY_IN[min(claim.attempt, len(RETRY_IN)) - 1]
+            _still_ours(
+                claim,
+                state=Job.State.PENDING,
+                lease_until=None,
+                published_at=None,
+                run_after=now + wait,
+                reason=reason[:500],
+            )
+            return
+        _still_ours(claim, lease_until=F("lease_until"))  # the fence, and a lock on the row
+        _quarantine(Job.objects.get(pk=claim.job.pk), reason=reason, now=now)
+
+
+def cancel(*, subject_type: str, subject_id: str, now: datetime) -> int:
+    """The subject no longer wants its open jobs; a worker in the middle of one loses its claim."""
+    return Job.objects.filter(
+        subject_type=subject_type, subject_id=subject_id, state__in=[Job.State.PENDING, Job.State.LEASED]
+    ).update(state=Job.State.CANCELED, finished_at=now, lease_until=None)
+
+
+def release(*, job_id: str, now: datetime) -> Job:
+    """A person lets a quarantined job try again, from the first attempt."""
+    with atomic():
+        moved = Job.objects.filter(pk=job_id, state=Job.State.QUARANTINED).update(
+            state=Job.State.PENDING,
+            attempt=0,
+            published_at=None,
+            run_after=now,
+            deadline=None,
+            finished_at=None,
+        )
+        job = Job.objects.filter(pk=job_id).first()
+        if job is None:
+            raise NotFound()
+        if not moved:
+            raise NotQuarantined()
+    return job
+
+
+def _still_ours(claim: Claim, **changes) -> None:
+    rows = Job.objects.filter(pk=claim.job.pk, state=Job.State.LEASED, attempt=claim.attempt)
+    if not rows.update(**changes):
+        raise LostClaim(claim.job.pk)

@@ -1,0 +1,1 @@
+"""Which models this deployment knows, and what their scores mean."""

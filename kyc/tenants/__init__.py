@@ -1,0 +1,1 @@
+"""Who uses Vouch: banks, their API keys, their people's roles."""
