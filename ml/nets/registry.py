@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from torch import nn
 
 from ml.errors import PackError
+from ml.nets.dlib_resnet import DlibResNet
+from ml.nets.minifasnet import minifasnet_v1se, minifasnet_v2
+from ml.nets.mobilefacenet import MobileFaceNet
+from ml.nets.mtcnn import ONet, PNet, RNet
+from ml.nets.yunet import YuNet
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +31,11 @@ class Architecture:
         return self.make[part]()
 
 
-ARCHITECTURES: dict[str, Architecture] = {}
+ARCHITECTURES: dict[str, Architecture] = {
+    "dlib_resnet": Architecture({"": DlibResNet}),
+    "minifasnet_v1se": Architecture({"": minifasnet_v1se}),
+    "minifasnet_v2": Architecture({"": minifasnet_v2}),
+    "mobilefacenet": Architecture({"": MobileFaceNet}),
+    "mtcnn": Architecture({"pnet": PNet, "rnet": RNet, "onet": ONet}),
+    "yunet": Architecture({"": YuNet}),
+}
