@@ -55,9 +55,7 @@ def number(value: float) -> str:
     mantissa, _, exponent = repr(abs(value)).partition("e")  # repr is the shortest that reads back: as in ES6
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")
-    point = (
-        len(whole) + int(exponent or 0) - (len(whole + fraction) - len(digits))
-    )  # of `digits`, from its left
+    point = len(whole) + int(exponent or 0) - (len(whole + fraction) - len(digits))  # of `digits`, from its left
     digits = digits.rstrip("0")
     if len(digits) <= point <= 21:
         return sign + digits + "0" * (point - len(digits))

@@ -86,9 +86,7 @@ def subtrees(start: int, end: int) -> list[Place]:
     while start < end:
         level = (end - start).bit_length() - 1
         if start:
-            level = min(
-                level, (start & -start).bit_length() - 1
-            )  # a subtree begins at a multiple of its size
+            level = min(level, (start & -start).bit_length() - 1)  # a subtree begins at a multiple of its size
         places.append((level, start >> level))
         start += 1 << level
     return places
