@@ -27,6 +27,8 @@ TEMPLATES: dict[str, tuple[tuple[float, float], ...]] = {
     "dlib-150": ((44.87, 38.74), (101.41, 38.87), (72.76, 73.13), (47.89, 102.67), (97.62, 102.86)),
 }
 
+ONNX = "onnx"  # the architecture of packs that bring their own graph
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # no separators: a pack never points outside itself
@@ -69,7 +71,7 @@ class Manifest:
     name: str
     version: str
     role: Role
-    architecture: str               # a network of ml.nets, or "onnx"
+    architecture: str               # a network of ml.nets, or ONNX
     licence: str                    # SPDX expression
     training_data: str              # as stated by the origin
     source: str
@@ -79,7 +81,6 @@ class Manifest:
     alignment: tuple[tuple[float, float], ...] | None  # five points on the crop
     files: Mapping[str, str]        # file name -> SHA-256
     calibration: str | None = None  # file name, also in `files`
-    onnx: Mapping[str, str] = field(default_factory=dict)  # part ("" if one network) -> exported file
     parity: Mapping[str, float] = field(default_factory=dict)  # exported file -> max abs difference to torch
     converter: str | None = None    # how `origin` becomes `weights`; ready manifests only
     origin: tuple[Origin, ...] = ()
@@ -91,6 +92,17 @@ class Manifest:
         if self.alignment is None:
             raise PackError("pack_invalid", f"{self.name} declares no alignment template")
         return np.array(self.alignment, np.float32)
+
+    def onnx_file(self, part: str = "") -> str | None:
+        """The ONNX file of a network: the pack's own, or the one exported when the pack was made."""
+        if self.architecture == ONNX:
+            return self.weights if part == "" else None
+        name = exported_name(part)
+        return name if name in self.files else None
+
+
+def exported_name(part: str) -> str:
+    return f"{part or 'model'}.onnx"
 
 
 def parse(text: str, where: str) -> Manifest:
@@ -155,7 +167,6 @@ class _Reader:
             alignment=self.alignment(),
             files=self.hashes("files"),
             calibration=self.take("calibration", str, None),
-            onnx=self.take("onnx", dict, {}),
             parity=self.take("parity", dict, {}),
             converter=self.take("converter", str, None),
             origin=tuple(_Reader(one, f"{self.where} [[origin]]").origin() for one in self.take("origin", list, [])),
@@ -248,6 +259,5 @@ class _Reader:
             raise self.fail(f"a {manifest.role} declares its alignment template")
         if manifest.role == "pad" and (output.live_class is None or spec.face_scale is None):
             raise self.fail("a pad pack declares output.live_class and input.face_scale")
-        for name in (manifest.calibration, *manifest.onnx.values()):
-            if name is not None and name not in manifest.files:
-                raise self.fail(f"'{name}' has no SHA-256 under [files]")
+        if manifest.calibration is not None and manifest.calibration not in manifest.files:
+            raise self.fail(f"'{manifest.calibration}' has no SHA-256 under [files]")

@@ -43,7 +43,7 @@ def load(
 def choose(pack: Pack, *, part: str, device: str, precision: Precision) -> RuntimeName:
     """The faster runtime by measurement: ONNX Runtime on the CPU, torch on a GPU (docs/models.md, "Which runtime")."""
     has_torch = pack.manifest.architecture in ARCHITECTURES
-    has_onnx = part in pack.manifest.onnx or not has_torch
+    has_onnx = pack.manifest.onnx_file(part) is not None
     if has_torch and (not has_onnx or device != "cpu" or precision != "fp32"):
         return "torch"
     if has_onnx:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 
 from ml.errors import DeviceError, PackError
 from ml.nets import ARCHITECTURES
+from ml.packs.manifest import Manifest
 from ml.packs.pack import Pack
 from ml.runtime.network import Batch, Outputs, Precision
 
@@ -61,13 +63,17 @@ class TorchNetwork:
 
 def build(pack: Pack, *, part: str = "") -> torch.nn.Module:
     """The pack's network with its weights, in evaluation mode, on the CPU."""
-    manifest = pack.manifest
+    return assemble(pack.manifest, pack.tensors(), part)
+
+
+def assemble(manifest: Manifest, state: Mapping[str, torch.Tensor], part: str = "") -> torch.nn.Module:
+    """A network of `ml.nets` with `state`, in which the tensors of a part carry its name as prefix."""
     architecture = ARCHITECTURES.get(manifest.architecture)
     if architecture is None:
         raise PackError("pack_invalid", f"torch has no network '{manifest.architecture}'")
     module = architecture.build(part)
     prefix = f"{part}." if part else ""
-    weights = {name.removeprefix(prefix): one for name, one in pack.tensors().items() if name.startswith(prefix)}
+    weights = {name.removeprefix(prefix): one for name, one in state.items() if name.startswith(prefix)}
     try:
         module.load_state_dict(weights, strict=True, assign=True)
     except RuntimeError as error:

@@ -1,0 +1,79 @@
+"""Any ONNX graph, run by ONNX Runtime on the CPU or a CUDA GPU."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from ml.errors import DeviceError, PackError
+from ml.packs.pack import Pack
+from ml.runtime.network import Batch, Outputs, Precision
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class OnnxNetwork:
+    runtime: Literal["onnx"] = "onnx"
+
+    def __init__(
+        self,
+        pack: Pack,
+        *,
+        part: str = "",
+        device: str = "cpu",
+        precision: Precision = "fp32",
+        threads: int | None = None,
+    ) -> None:
+        if precision != "fp32":
+            raise DeviceError("precision_unsupported", "ONNX Runtime runs the graph as it is; use torch for bf16 and fp16")
+        name = pack.manifest.onnx_file(part)
+        if name is None:
+            raise PackError("pack_invalid", f"{pack.manifest.name} has no ONNX file for part '{part}'")
+        self.device = device
+        self._session = session_from(pack.read(name), device=device, threads=threads)
+
+    def __call__(self, batch: Batch) -> Outputs:
+        outputs = run_all(self._session, batch)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+
+def session_from(graph: bytes, *, device: str, threads: int | None = None) -> ort.InferenceSession:
+    """A session that really runs on `device`, or DeviceError; PackError when the bytes are no graph."""
+    kind, _, index = device.partition(":")
+    provider = _PROVIDERS.get(kind)
+    if provider is None:
+        raise DeviceError("device_missing", f"'{device}' is not cpu or cuda")
+    if provider not in ort.get_available_providers():
+        raise DeviceError("device_missing", f"this ONNX Runtime has no {provider}; install onnxruntime-gpu")
+    try:
+        session = ort.InferenceSession(graph, _options(threads), providers=[(provider, _provider_options(index))])
+    except Exception as error:  # ONNX Runtime's exceptions share no public base class
+        raise PackError("pack_invalid", f"ONNX Runtime refuses the graph: {error}") from error
+    session.disable_fallback()
+    if session.get_providers()[0] != provider:
+        raise DeviceError("device_missing", f"ONNX Runtime fell back to {session.get_providers()} for '{device}'")
+    return session
+
+
+def run_all(session: ort.InferenceSession, batch: Batch) -> tuple[NDArray[np.float32], ...]:
+    """All outputs. Graphs with a fixed batch of one are run image by image and stacked."""
+    entry = session.get_inputs()[0]
+    if entry.shape[0] == 1 and len(batch) != 1:
+        singles = [session.run(None, {entry.name: one[None]}) for one in batch]
+        return tuple(np.concatenate(parts) for parts in zip(*singles, strict=True))
+    return tuple(session.run(None, {entry.name: batch}))
+
+
+def _options(threads: int | None) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3  # errors only: a warning per node is of no use to an operator
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return options
+
+
+def _provider_options(index: str) -> dict[str, Any]:
+    return {"device_id": int(index)} if index else {}
