@@ -18,18 +18,14 @@ class Applicant(models.Model):
     id = models.TextField(primary_key=True, default=applicant_id)
     tenant = models.ForeignKey("tenants.Tenant", models.PROTECT)
     external_reference = models.TextField()  # the bank's own id; meaningless outside it
-    personal = models.BinaryField(
-        null=True
-    )  # sealed JSON: name, birth date, ...; null: none given, or erased
+    personal = models.BinaryField(null=True)  # sealed JSON: name, birth date, ...; null: none given, or erased
     created_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint("tenant", "external_reference", name="a_reference_once_per_tenant"),
-            models.CheckConstraint(
-                condition=Q(erased_at=None) | Q(personal=None), name="the_erased_have_no_data"
-            ),
+            models.CheckConstraint(condition=Q(erased_at=None) | Q(personal=None), name="the_erased_have_no_data"),
         ]
 
     def __str__(self) -> str:

@@ -17,13 +17,7 @@ SHAPE = re.compile(rf"^[a-z]{{3}}_[{ALPHABET}]{{26}}$")
 def uuid7() -> int:
     stamp = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10))
-    return (
-        (stamp << 80)
-        | (0x7 << 76)
-        | ((random >> 68 & 0xFFF) << 64)
-        | (0b10 << 62)
-        | (random & ((1 << 62) - 1))
-    )
+    return (stamp << 80) | (0x7 << 76) | ((random >> 68 & 0xFFF) << 64) | (0b10 << 62) | (random & ((1 << 62) - 1))
 
 
 def new_id(prefix: str) -> str:

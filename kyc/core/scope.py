@@ -57,14 +57,17 @@ def acting_as_system(actor: str, request_id: str = ""):
     return acting(Scope(None, f"system:{actor}", request_id, system=True))
 
 
-def acting_for(tenant_id: str, *, actor: str | None = None, request_id: str | None = None):
-    """The same actor, confined to one tenant: what a worker enters to do a job."""
+def acting_for(tenant_id: str | None, *, actor: str | None = None, request_id: str | None = None, system: bool = False):
+    """The same actor, confined to one tenant: what a worker enters to do a job.
+
+    `system` stays on the system login, so that what is written joins a cross-tenant transaction.
+    """
     here = current_or_none() or Scope(None, actor or "")
     return acting(
         replace(
             here,
             tenant_id=tenant_id,
-            system=False,
+            system=system,
             actor=actor or here.actor,
             request_id=here.request_id if request_id is None else request_id,
         )

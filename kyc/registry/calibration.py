@@ -56,9 +56,7 @@ class Calibration:
     def score_at(self, fmr: float) -> float:
         """The smallest score whose FMR bound is at most `fmr`. Raises FmrNotSupported below the floor."""
         if not self.floor <= fmr <= 1:
-            needed = (
-                math.ceil(3 / fmr) if fmr > 0 else 0
-            )  # rule of three: 0 of n bounds the rate by 3/n (95 %)
+            needed = math.ceil(3 / fmr) if fmr > 0 else 0  # rule of three: 0 of n bounds the rate by 3/n (95 %)
             raise FmrNotSupported(
                 f"An FMR of {fmr:g} cannot be stated from {self.impostor_comparisons:,} impostor comparisons of "
                 f"{self.dataset} (smallest: {self.floor:g}); at least {needed:,} would be needed."

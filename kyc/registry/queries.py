@@ -9,3 +9,7 @@ def active(role: str) -> ModelVersion | None:
 
 def by_hash(sha256: str) -> ModelVersion | None:
     return ModelVersion.objects.filter(sha256=sha256).first()
+
+
+def by_hashes(hashes: set[str]) -> list[ModelVersion]:
+    return list(ModelVersion.objects.filter(sha256__in=hashes))

@@ -47,7 +47,7 @@ def activate(*, model_id: str) -> None:
     """Cut over: the active model of the role retires, this one speaks."""
     with atomic():
         model = ModelVersion.objects.select_for_update().get(pk=model_id)
-        ModelVersion.objects.filter(role=model.role, state=ModelVersion.State.ACTIVE).exclude(
-            pk=model_id
-        ).update(state=ModelVersion.State.RETIRED)
+        ModelVersion.objects.filter(role=model.role, state=ModelVersion.State.ACTIVE).exclude(pk=model_id).update(
+            state=ModelVersion.State.RETIRED
+        )
         ModelVersion.objects.filter(pk=model_id).update(state=ModelVersion.State.ACTIVE)

@@ -1,0 +1,5 @@
+from django.urls import path
+
+from kyc.registry import api
+
+urlpatterns = [path("models", api.Models.as_view())]

@@ -1,0 +1,1 @@
+"""The case: states, checks, policy, decision."""

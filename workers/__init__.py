@@ -1,0 +1,1 @@
+"""Celery workers, the relay and the schedule: they carry jobs between PostgreSQL and the engine."""

@@ -1,0 +1,47 @@
+"""`python -m workers --role gpu|io|relay|schedule`"""
+
+from __future__ import annotations
+
+import argparse
+
+from workers.boot import boot
+
+THREADS = {
+    "gpu": 4,  # waiting callers of one micro-batcher: enough to fill a batch while the last one computes
+    "io": 16,  # webhooks wait on other people's servers
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser.add_argument("--role", required=True, choices=["gpu", "io", "relay", "schedule"])
+    parser.add_argument("--threads", type=int)
+    args = parser.parse_args()
+    boot(args.role)
+    if args.role == "relay":
+        from workers import relay
+
+        relay.main()
+    elif args.role == "schedule":
+        from workers import schedule
+
+        schedule.main()
+    else:
+        consume(args.role, args.threads or THREADS[args.role])
+
+
+def consume(role: str, threads: int) -> None:
+    from workers.app import app
+
+    if role == "gpu":
+        from workers import engine
+
+        engine.load()  # before the first job: a worker without its models must not take any
+    app.worker_main(
+        ["worker", "--pool=threads", f"--concurrency={threads}", f"--queues={role}", "--loglevel=INFO",
+         "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

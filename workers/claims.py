@@ -1,0 +1,47 @@
+"""From a message to a job and back: claim, work, and what becomes of a failure."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+import structlog
+
+from kyc.core import clock
+from kyc.core.errors import LostRace, Problem
+from kyc.core.scope import acting_as_system, acting_for
+from kyc.outbox import services as outbox
+from kyc.outbox.errors import LostClaim
+from kyc.outbox.services import Claim
+
+log = structlog.get_logger("vouch.worker")
+WORKER = f"{socket.gethostname()}:{os.getpid()}"
+
+Work = Callable[[Claim], None]
+
+
+def run(job_id: str, work: Work) -> None:
+    """Do a job if it is ours to do. A lost race is somebody else's success."""
+    with acting_as_system("worker"):
+        claim = outbox.claim(job_id=job_id, worker=WORKER, now=clock.now())
+        if claim is None:
+            return
+        try:
+            with acting_for(claim.job.tenant_id, actor=claim.actor, request_id=job_id, system=not claim.job.tenant_id):
+                work(claim)
+        except (LostClaim, LostRace) as e:
+            log.info("lost_claim", job=job_id, attempt=claim.attempt, why=str(e))
+        except Exception as e:
+            log.warning("attempt_failed", job=job_id, kind=claim.job.kind, attempt=claim.attempt, exc_info=e)
+            _failed(claim, e)
+
+
+def _failed(claim: Claim, error: Exception) -> None:
+    # our own errors say whether retrying helps; an unknown one might, up to the attempts there are
+    retryable = getattr(error, "retryable", not isinstance(error, Problem))
+    reason = f"{type(error).__name__}: {getattr(error, 'code', '') or error}"
+    try:
+        outbox.fail(claim, reason=reason, retryable=retryable, now=clock.now())
+    except LostClaim:
+        log.info("lost_claim", job=claim.job.pk, attempt=claim.attempt)

@@ -1,0 +1,100 @@
+"""The relay: publishes jobs to the broker, by task name. Woken by NOTIFY; polling is the guarantee."""
+
+from __future__ import annotations
+
+import signal
+import time
+from threading import Event
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import close_old_connections
+
+from kyc.core import clock
+from kyc.core.scope import acting_as_system
+from kyc.outbox import relay
+from workers.app import app
+
+log = structlog.get_logger("vouch.relay")
+POLL = 0.5          # seconds: how late a lost notification, or a job whose time came, is noticed at most
+RECONCILE = 5.0     # seconds between looks for what the broker forgot and for leases that ran out
+QUEUES = ("gpu", "io")
+
+
+def main(stop: Event | None = None) -> None:
+    stop = stop or stopped_by_signal()
+    ears = Ears()
+    reconciled = 0.0
+    while not stop.is_set():
+        try:
+            with acting_as_system("relay"):
+                if time.monotonic() - reconciled > RECONCILE:
+                    reconcile()
+                    reconciled = time.monotonic()
+                moved = sum(publish(queue) for queue in QUEUES)
+            if not moved:
+                ears.wait(POLL)
+        except Exception as e:  # PostgreSQL or the broker is away: try again until they are back
+            log.warning("relay_round_failed", exc_info=e)
+            close_old_connections()
+            ears.close()
+            stop.wait(0.5)
+    ears.close()
+
+
+def publish(queue: str) -> int:
+    """One round of one queue; how many were published."""
+    jobs = relay.take(queue=queue, now=clock.now())
+    sent = 0
+    try:
+        with app.producer_pool.acquire(block=True, timeout=5) as producer:
+            for id_, kind in jobs:
+                app.send_task(f"workers.{kind}", args=[id_], queue=queue, producer=producer, retry=False)
+                sent += 1
+    except Exception:
+        relay.unpublish([id_ for id_, _ in jobs[sent:]])
+        raise
+    return sent
+
+
+def reconcile() -> None:
+    now = clock.now()
+    if again := relay.forgotten(now=now):
+        log.warning("republished_forgotten", jobs=again)
+    if reaped := relay.reap(now=now):
+        log.warning("reaped_expired_leases", jobs=reaped)
+
+
+class Ears:
+    """A connection that listens. Losing it costs latency, never a job."""
+
+    def __init__(self) -> None:
+        self.connection: psycopg.Connection | None = None
+
+    def wait(self, seconds: float) -> None:
+        if self.connection is None:
+            self.connection = psycopg.connect(libpq(), autocommit=True)
+            self.connection.execute("listen vouch_jobs")
+            return  # something may have come before we listened: look first
+        for _ in self.connection.notifies(timeout=seconds, stop_after=1):
+            pass
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+def libpq() -> str:
+    entry = settings.DATABASES["system"]
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    return psycopg.conninfo.make_conninfo(**{k: entry[v] for k, v in names.items() if entry.get(v)})
+
+
+def stopped_by_signal() -> Event:
+    """Set by SIGTERM or SIGINT: finish the round, then leave."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

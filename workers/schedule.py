@@ -1,0 +1,72 @@
+"""What happens by the clock. Any number may run: each duty takes a lock, and whoever holds it does it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+
+import structlog
+from django.db import close_old_connections, connections
+
+from kyc.core import clock
+from kyc.core.scope import acting_as_system, acting_for, atomic
+from kyc.http import idempotency
+from kyc.tenants.models import Tenant
+from kyc.verifications import services as verifications
+from workers.relay import stopped_by_signal
+
+log = structlog.get_logger("vouch.schedule")
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    name: str
+    every: float  # seconds
+    do: Callable[[], object]
+
+
+def for_each_tenant(work: Callable[[], object]) -> None:
+    with atomic():
+        ids = list(Tenant.objects.values_list("pk", flat=True))
+    for tenant_id in ids:
+        with acting_for(tenant_id):
+            work()
+
+
+DUTIES = [
+    Duty("expire_verifications", 30, lambda: for_each_tenant(lambda: verifications.expire_due(now=clock.now()))),
+    Duty("purge_idempotency_keys", 3600, lambda: purge()),
+]
+
+
+def purge() -> int:
+    with atomic():
+        return idempotency.purge(now=clock.now())
+
+
+def main(stop: Event | None = None) -> None:
+    stop = stop or stopped_by_signal()
+    last: dict[str, float] = {}
+    while not stop.is_set():
+        for duty in DUTIES:
+            if time.monotonic() - last.get(duty.name, -duty.every) >= duty.every:
+                last[duty.name] = time.monotonic()
+                attend(duty)
+        stop.wait(0.5)
+
+
+def attend(duty: Duty) -> None:
+    try:
+        with acting_as_system("schedule"), connections["system"].cursor() as cursor:
+            cursor.execute("select pg_try_advisory_lock(hashtext(%s))", [f"duty:{duty.name}"])
+            if not cursor.fetchone()[0]:
+                return  # another schedule is at it
+            try:
+                duty.do()
+            finally:
+                cursor.execute("select pg_advisory_unlock(hashtext(%s))", [f"duty:{duty.name}"])
+    except Exception as e:
+        log.warning("duty_failed", duty=duty.name, exc_info=e)
+        close_old_connections()
