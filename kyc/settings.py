@@ -109,6 +109,13 @@ DATABASE_ROUTERS = ["kyc.core.scope.Router"]
 # --- the broker: a wake-up call, never the truth -------------------------------------------------------
 BROKER_URL = os.environ.get("BROKER_URL", "redis://localhost:6379/0")
 STORAGE_URL = os.environ.get("STORAGE_URL", f"file://{VOUCH_HOME}/evidence")
+# The key-encryption key (kyc.vault.wrappers). Only the default file is made by itself; a named one must exist.
+KEYS_URL = os.environ.get("VOUCH_KEYS_URL", f"file://{VOUCH_HOME}/keys/kek.json?create=1")
+
+# --- the audit log: its key, its name to outsiders, and where checkpoints are put out of the database's reach ---
+AUDIT_KEYS = env.path("VOUCH_AUDIT_KEYS", default=VOUCH_HOME / "keys" / "audit")
+AUDIT_ORIGIN = os.environ.get("VOUCH_AUDIT_ORIGIN", "vouch.local/audit")
+AUDIT_WORM_URL = os.environ.get("VOUCH_WORM_URL", f"file://{VOUCH_HOME}/worm")
 
 # --- HTTP ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -94,9 +94,9 @@ class Head(models.Model):
 
 
 class Horizon(models.Model):
-    """Below `mark` every event is sealed; the search for unsealed ones starts there (see queries.unsealed)."""
+    """Below `mark` every event is sealed; the search for unsealed ones starts there (services._look_out)."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     mark = models.BigIntegerField(default=0)
     candidate = models.BigIntegerField(default=0)
-    candidate_xmax = models.BigIntegerField(default=0)
+    candidate_xid = models.BigIntegerField(default=0)

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
                 ("mark", models.BigIntegerField(default=0)),
                 ("candidate", models.BigIntegerField(default=0)),
-                ("candidate_xmax", models.BigIntegerField(default=0)),
+                ("candidate_xid", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(

@@ -43,4 +43,4 @@ grant execute on function audit_note to vouch_app, vouch_system;
 revoke all on function audit_row, audit_refuse from public;
 grant execute on function audit_refuse to vouch_app, vouch_system;
 
-insert into audit_horizon (id, mark, candidate, candidate_xmax) values (1, 0, 0, 0);
+insert into audit_horizon (id, mark, candidate, candidate_xid) values (1, 0, 0, 0);
