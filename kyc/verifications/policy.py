@@ -15,7 +15,14 @@ from kyc.registry.calibration import Calibration, FmrNotSupported
 from kyc.verifications.observations import Portrait
 from kyc.verifications.reasons import can_retry
 from kyc.verifications.rules import Limit, Rules
-from kyc.verifications.states import State
+from kyc.verifications.states import Kind, State
+
+# What must have passed before a machine may approve. Anything else that went unasked is a person's.
+REQUIRED = {
+    Kind.DOCUMENT_SELFIE: frozenset({"consent", "quality.selfie", "quality.id_portrait", "injection", "match"}),
+    Kind.AUTHENTICATION: frozenset({"consent", "quality.selfie", "injection", "match"}),
+    Kind.ENROLMENT: frozenset({"consent", "quality.selfie", "injection"}),
+}
 
 PASS, FAIL, INCONCLUSIVE, SKIPPED = "pass", "fail", "inconclusive", "skipped"
 

@@ -30,13 +30,6 @@ from kyc.verifications.rules import Rules
 from kyc.verifications.services import _locked, move
 from kyc.verifications.states import Kind, State
 
-# What must have passed before a machine may approve. Anything else that went unasked is a person's.
-REQUIRED = {
-    Kind.DOCUMENT_SELFIE: frozenset({"consent", "quality.selfie", "quality.id_portrait", "injection", "match"}),
-    Kind.AUTHENTICATION: frozenset({"consent", "quality.selfie", "injection", "match"}),
-    Kind.ENROLMENT: frozenset({"consent", "quality.selfie", "injection"}),
-}
-
 
 def record(*, claim: Claim, portraits: dict[str, Portrait], now: datetime) -> Verification:
     """Judge what the engine saw of this submission. Raises LostClaim or LostRace when it is no longer wanted."""
@@ -46,7 +39,9 @@ def record(*, claim: Claim, portraits: dict[str, Portrait], now: datetime) -> Ve
         case.submission = claim.job.payload["submission"]  # move() fails when a later submission replaced it
         by = rules.read(case.policy.rules)
         findings = _findings(case, portraits, by, now)
-        outcome = policy.decide(findings, submission=case.submission, rules=by, required=REQUIRED[Kind(case.kind)])
+        outcome = policy.decide(
+            findings, submission=case.submission, rules=by, required=policy.REQUIRED[Kind(case.kind)]
+        )
         _write(case, findings, outcome, now=now)
         if outcome.state == State.APPROVED:
             _enrol(case, portraits["selfie"], by, now)
