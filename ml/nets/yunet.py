@@ -57,7 +57,7 @@ class YuNet(nn.Module):
         features = []
         for pair, (_, _, pool) in zip(self.backbone, BACKBONE, strict=True):
             x = F.max_pool2d(x, 2) if pool else x
-            for unit in pair:  # type: ignore[attr-defined]
+            for unit in pair:
                 x = F.relu(unit(x))
             features.append(x)
         eight, sixteen, thirty_two = features[2:]  # (N, 64, H/8, W/8), ...

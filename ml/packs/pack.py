@@ -44,15 +44,20 @@ class Pack:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All weights on the CPU, by name."""
-        try:
-            return load_safetensors(self.read(self.manifest.weights))
-        except SafetensorError as error:
-            raise PackError("pack_corrupt", f"{self.manifest.weights} is no safetensors file: {error}") from error
+        return parse_tensors(self.read(self.manifest.weights), self.manifest.weights)
 
     def calibration(self) -> dict[str, Any] | None:
         """The score-to-FMR table, or None when the pack has none."""
         name = self.manifest.calibration
         return None if name is None else json.loads(self.read(name))
+
+
+def parse_tensors(data: bytes, name: str) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file; PackError(pack_corrupt) when it is none."""
+    try:
+        return load_safetensors(data)
+    except SafetensorError as error:
+        raise PackError("pack_corrupt", f"{name} is no safetensors file: {error}") from error
 
 
 def open_pack(directory: Path, *, allowed_licences: Collection[str]) -> Pack:

@@ -33,5 +33,5 @@ def from_file(path: Path, *, expected: tuple[str, ...]) -> tuple[str, bytes]:
         raise PackError("pack_source", f"{path}: {error.strerror}") from error
     digest = hashlib.sha256(data).hexdigest()
     if digest not in expected:
-        raise PackError("pack_corrupt", f"{path} has SHA-256 {digest}, expected {' or '.join(expected) or 'one given by you'}")
+        raise PackError("pack_corrupt", f"{path} has SHA-256 {digest}, expected {' or '.join(expected)}")
     return digest, data

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import tomli_w
 
@@ -28,8 +30,13 @@ def default_root() -> Path:
 
 def installed(root: Path) -> list[Manifest]:
     """Manifests of every pack under `root`, by name; nothing else is read."""
-    directories = sorted(path.parent for path in root.glob(f"*/{MANIFEST}"))
-    return [read_manifest(directory)[0] for directory in directories if not directory.name.startswith(".")]
+    return [read_manifest(root / name)[0] for name in present(root)]
+
+
+def present(root: Path) -> list[str]:
+    """Directories under `root` that hold a manifest, whole or not."""
+    found = (path.parent.name for path in root.glob(f"*/{MANIFEST}"))
+    return sorted(name for name in found if not name.startswith("."))
 
 
 def load_pack(name: str, *, root: Path, allowed_licences: Collection[str]) -> Pack:
@@ -54,7 +61,7 @@ def active(root: Path) -> dict[Role, tuple[str, ...]]:
     for role, names in table.items():
         if role not in get_args(Role) or not isinstance(names, list):
             raise PackError("pack_invalid", f"{path}: '{role}' should be a role with a list of packs")
-    return {role: tuple(names) for role, names in table.items()}
+    return {cast(Role, role): tuple(names) for role, names in table.items()}
 
 
 def open_active(role: Role, *, root: Path, allowed_licences: Collection[str]) -> tuple[Pack, ...]:
@@ -65,15 +72,29 @@ def open_active(role: Role, *, root: Path, allowed_licences: Collection[str]) ->
 
 
 def use(*, role: Role, names: Sequence[str], root: Path, allowed_licences: Collection[str]) -> None:
-    """Select packs for a role; each is opened first, so a broken one is never selected."""
+    """Select packs for a role; each is opened first, so a broken one is never selected.
+
+    No names: the role is left empty, which only pad and quality may be.
+    """
     if role in ("detector", "recogniser") and len(names) != 1:
         raise PackError("pack_invalid", f"a {role} is exactly one pack, {len(names)} were given")
     for name in names:
         pack = load_pack(name, root=root, allowed_licences=allowed_licences)
         if pack.manifest.role != role:
             raise PackError("pack_invalid", f"{name} is a {pack.manifest.role}, not a {role}")
-    chosen = active(root) | {role: tuple(names)}
-    write_atomically(root / ACTIVE, tomli_w.dumps({key: list(value) for key, value in chosen.items()}).encode())
+    with locked(root, "active"):
+        chosen = active(root) | {role: tuple(names)}
+        text = tomli_w.dumps({key: list(value) for key, value in sorted(chosen.items()) if value})
+        write_atomically(root / ACTIVE, text.encode())
+
+
+@contextmanager
+def locked(root: Path, what: str) -> Iterator[None]:
+    """One process at a time does `what` under `root`; the kernel lets go when the process dies."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / f".{what}.lock").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -54,8 +54,12 @@ def dump(manifest: Manifest) -> str:
     if manifest.parity:
         table["parity"] = dict(manifest.parity)
     if manifest.origin:
-        table["origin"] = [{k: v for k, v in dataclasses.asdict(one).items() if v is not None} for one in manifest.origin]
+        table["origin"] = [_stated(dataclasses.asdict(one)) for one in manifest.origin]
     return tomli_w.dumps(table)
+
+
+def _stated(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _spec(spec: Any, kind: Any) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _input_fits(model: onnx.ModelProto, manifest: Manifest) -> None:
         raise PackError("pack_invalid", f"{manifest.name}: the input is {shape}, (N, 3, H, W) is needed")
     for axis, said in ((2, manifest.input.height), (3, manifest.input.width)):
         if shape[axis] is not None and shape[axis] != said:
-            raise PackError("pack_invalid", f"{manifest.name}: the graph wants {shape[2:]}, the manifest says otherwise")
+            raise PackError("pack_invalid", f"{manifest.name}: the graph wants {shape[2:]} px, its manifest {said}")
 
 
 def _outputs_fit(model: onnx.ModelProto, manifest: Manifest) -> None:

@@ -29,7 +29,10 @@ class Network(Protocol):
       onet (N, 2), (N, 4), (N, 10); class 1 is face; points x1..x5, y1..y5 in 0..1 of the box.
     """
 
-    runtime: Literal["torch", "onnx"]
-    device: str  # "cpu", "cuda", "cuda:1"
+    @property
+    def runtime(self) -> Literal["torch", "onnx"]: ...
+
+    @property
+    def device(self) -> str: ...  # "cpu", "cuda", "cuda:1"
 
     def __call__(self, batch: Batch) -> Outputs: ...

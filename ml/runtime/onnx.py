@@ -28,7 +28,7 @@ class OnnxNetwork:
         threads: int | None = None,
     ) -> None:
         if precision != "fp32":
-            raise DeviceError("precision_unsupported", "ONNX Runtime runs the graph as it is; use torch for bf16 and fp16")
+            raise DeviceError("precision_unsupported", "ONNX Runtime runs graphs as they are; bf16 and fp16 need torch")
         name = pack.manifest.onnx_file(part)
         if name is None:
             raise PackError("pack_invalid", f"{pack.manifest.name} has no ONNX file for part '{part}'")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 
@@ -15,7 +15,7 @@ from ml.runtime.network import Batch, Outputs, Precision
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-Tensors = torch.Tensor | tuple[torch.Tensor, ...]
+Tensors: TypeAlias = "torch.Tensor | tuple[torch.Tensor, ...]"
 
 
 def resolve(device: str, precision: Precision) -> torch.device:
@@ -45,7 +45,7 @@ class TorchNetwork:
         self._dtype = _DTYPES[precision]
         self.device = device
         self.module = build(pack, part=part).to(
-            device=self._device, dtype=self._dtype, memory_format=torch.channels_last  # type: ignore[call-overload]
+            device=self._device, dtype=self._dtype, memory_format=torch.channels_last
         )
 
     def __call__(self, batch: Batch) -> Outputs:

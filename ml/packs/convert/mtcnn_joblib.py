@@ -1,16 +1,18 @@
 """MTCNN's weights as the `mtcnn` package ships them: joblib in an LZ4 frame.
 
 joblib writes a pickle in which each array is an announcement (shape, dtype) followed by its raw bytes.
-A pickle is a program, so it is not run: the opcodes are interpreted by a reader that knows three names,
-maps each to something of ours that only records, and refuses every other one. That, and the hash that
-matched before, is why nothing in the file can do more than describe float32 arrays.
+A pickle is a program, so it is not run. The opcodes are read by a small stack machine that knows twenty of
+them and three names, looks up no module and calls nothing: all that a file can do is describe float32 arrays.
+And it is only read at all once its hash matched.
 """
 
 from __future__ import annotations
 
 import io
-import pickle
+import math
+import pickletools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import lz4.frame
@@ -46,72 +48,116 @@ def read_arrays(data: bytes) -> Arrays:
         raise PackError("pack_source", f"the file decompresses to more than {_LIMIT} bytes")
     try:
         arrays = _Reader(io.BytesIO(raw)).load()
-    except (pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
         raise PackError("pack_source", f"not a joblib list of arrays: {error}") from error
     if not isinstance(arrays, list) or not all(isinstance(one, np.ndarray) for one in arrays):
         raise PackError("pack_source", "not a joblib list of arrays")
     return arrays
 
 
-class _Announced:
-    """Stands in for joblib's NumpyArrayWrapper: filled from the pickle, never called."""
-
-    shape: tuple[int, ...]
-    dtype: _Dtype
-    order: str
-    numpy_array_alignment_bytes: int | None
-
-    def read(self, stream: io.BytesIO) -> NDArray[np.float32]:
-        if self.order != "C" or self.dtype.code != "f4":
-            raise pickle.UnpicklingError("only C-ordered float32 arrays are read")
-        if self.numpy_array_alignment_bytes is not None:
-            stream.read(stream.read(1)[0])  # padding, announced by its length
-        count = int(np.prod(self.shape))
-        return np.frombuffer(stream.read(4 * count), "<f4", count).reshape(self.shape)
+class _Mark:
+    """Where a group began on the stack."""
 
 
-class _Dtype:
-    """Stands in for numpy.dtype: remembers what it was asked for."""
+@dataclass
+class _Thing:
+    """An object that the pickle wants made: only its name and what was said about it is kept."""
 
-    def __init__(self, code: str, *_: object) -> None:
-        self.code = code
-
-    def __setstate__(self, state: tuple[object, ...]) -> None:
-        if state[1] != "<":
-            raise pickle.UnpicklingError("only little-endian arrays are read")
+    kind: str
+    said: Any = None
 
 
-class _Subclass:
-    """Stands in for numpy.ndarray, which joblib names as the type to build."""
-
-
-_KNOWN: dict[tuple[str, str], type] = {
-    ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Announced,
-    ("numpy", "ndarray"): _Subclass,
-    ("numpy", "dtype"): _Dtype,
-}
-
-
-class _Reader(pickle._Unpickler):  # type: ignore[name-defined,misc]
-    """The pure Python interpreter, because its BUILD can be overridden; find_class is the only way to a name."""
-
-    dispatch = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+class _Reader:
+    """A stack machine for the opcodes that joblib writes for a list of arrays. It calls nothing."""
 
     def __init__(self, stream: io.BytesIO) -> None:
-        super().__init__(stream)
-        self.arrays_from = stream
+        self.stream = stream
+        self.stack: list[Any] = []
+        self.memo: list[Any] = []
 
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _KNOWN:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a weights file")
-        return _KNOWN[module, name]
+    def load(self) -> Any:
+        # genops reads opcode by opcode, so the raw bytes of an array can be taken from the stream in between
+        for opcode, argument, _ in pickletools.genops(self.stream):
+            if opcode.name == "STOP":
+                return self.stack.pop()
+            self.step(opcode.name, argument)
+        raise ValueError("it ends too early")
 
-    def load_build(self) -> None:
-        super().load_build()
-        if isinstance(self.stack[-1], _Announced):
-            self.stack.append(self.stack.pop().read(self.arrays_from))
+    def step(self, name: str, argument: Any) -> None:
+        match name:
+            case "PROTO" | "FRAME":
+                pass
+            case "SHORT_BINUNICODE" | "BININT" | "BININT1" | "BININT2":
+                self.stack.append(argument)
+            case "NONE" | "NEWTRUE" | "NEWFALSE":
+                self.stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[name])
+            case "EMPTY_LIST" | "EMPTY_DICT" | "EMPTY_TUPLE":
+                self.stack.append({"EMPTY_LIST": [], "EMPTY_DICT": {}, "EMPTY_TUPLE": ()}[name])
+            case "MARK":
+                self.stack.append(_Mark())
+            case "MEMOIZE":
+                self.memo.append(self.stack[-1])
+            case "BINGET" | "LONG_BINGET":
+                self.stack.append(self.memo[argument])
+            case "TUPLE":
+                self.stack.append(tuple(self.group()))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                self.stack.append(tuple(self.pop(int(name[-1]))))
+            case "APPEND" | "APPENDS":
+                items = self.group() if name == "APPENDS" else self.pop(1)
+                self.stack[-1].extend(items)
+            case "SETITEM" | "SETITEMS":
+                items = self.group() if name == "SETITEMS" else self.pop(2)
+                self.stack[-1].update(zip(items[::2], items[1::2], strict=True))
+            case "STACK_GLOBAL":
+                self.stack.append(_name(*self.pop(2)))
+            case "NEWOBJ" | "REDUCE":
+                kind, arguments = self.pop(2)
+                self.stack.append(_Thing(kind, arguments))
+            case "BUILD":
+                self.build(*self.pop(2))
+            case _:
+                raise ValueError(f"the opcode {name} has no place in a list of arrays")
 
-    dispatch[pickle.BUILD[0]] = load_build
+    def build(self, thing: _Thing, state: Any) -> None:
+        if thing.kind == _DTYPE:
+            self.stack.append((*thing.said, state[1]))  # e.g. ("f4", False, True, "<")
+        elif thing.kind == _ARRAY:
+            self.stack.append(self.array(state))
+        else:
+            raise ValueError(f"{thing.kind} is not built here")
+
+    def array(self, state: dict[str, Any]) -> NDArray[np.float32]:
+        """joblib's NumpyArrayWrapper: its raw bytes follow in the stream, aligned by announced padding."""
+        code, *_, order = state["dtype"]
+        if (code, order, state["order"]) != ("f4", "<", "C"):
+            raise ValueError("only little-endian, C-ordered float32 arrays are read")
+        if state.get("numpy_array_alignment_bytes") is not None:
+            self.stream.read(self.stream.read(1)[0])
+        shape = tuple(int(size) for size in state["shape"])
+        count = math.prod(shape)
+        return np.frombuffer(self.stream.read(4 * count), "<f4", count).reshape(shape)
+
+    def group(self) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(top := self.stack.pop(), _Mark):
+            items.insert(0, top)
+        return items
+
+    def pop(self, count: int) -> list[Any]:
+        taken = self.stack[-count:]
+        del self.stack[-count:]
+        return taken
+
+
+_ARRAY, _DTYPE, _SUBCLASS = "joblib.numpy_pickle.NumpyArrayWrapper", "numpy.dtype", "numpy.ndarray"
+
+
+def _name(module: str, name: str) -> str:
+    """The three names that joblib uses, as text; no module is looked up."""
+    if (full := f"{module}.{name}") not in (_ARRAY, _DTYPE, _SUBCLASS):
+        raise ValueError(f"{full} has no place in a list of arrays")
+    return full
 
 
 _Named = list[tuple[str, NDArray[np.float32]]]
