@@ -66,7 +66,7 @@ def _origins(parser: argparse.ArgumentParser) -> None:
 def _list(arguments: argparse.Namespace) -> None:
     here = present(arguments.root)
     chosen = {name for pack_names in active(arguments.root).values() for name in pack_names}
-    rows = [("", "NAME", "ROLE", "LICENCE", "CALIBRATED", "STATE")]
+    rows: list[tuple[str, ...]] = [("", "NAME", "ROLE", "LICENCE", "CALIBRATED", "STATE")]
     rows += [_installed_row(name, arguments.root, name in chosen) for name in here]
     rows += [("", one.name, one.role, one.licence, "", _how(one)) for one in ready().values() if one.name not in here]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

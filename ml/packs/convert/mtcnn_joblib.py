@@ -121,7 +121,8 @@ class _Reader:
 
     def build(self, thing: _Thing, state: Any) -> None:
         if thing.kind == _DTYPE:
-            self.stack.append((*thing.said, state[1]))  # e.g. ("f4", False, True, "<")
+            thing.said = (*thing.said, state[1])  # e.g. ("f4", False, True, "<"); later arrays refer to it
+            self.stack.append(thing)
         elif thing.kind == _ARRAY:
             self.stack.append(self.array(state))
         else:
@@ -129,7 +130,7 @@ class _Reader:
 
     def array(self, state: dict[str, Any]) -> NDArray[np.float32]:
         """joblib's NumpyArrayWrapper: its raw bytes follow in the stream, aligned by announced padding."""
-        code, *_, order = state["dtype"]
+        code, *_, order = state["dtype"].said
         if (code, order, state["order"]) != ("f4", "<", "C"):
             raise ValueError("only little-endian, C-ordered float32 arrays are read")
         if state.get("numpy_array_alignment_bytes") is not None:
