@@ -117,6 +117,13 @@ AUDIT_KEYS = env.path("VOUCH_AUDIT_KEYS", default=VOUCH_HOME / "keys" / "audit")
 AUDIT_ORIGIN = os.environ.get("VOUCH_AUDIT_ORIGIN", "vouch.local/audit")
 AUDIT_WORM_URL = os.environ.get("VOUCH_WORM_URL", f"file://{VOUCH_HOME}/worm")
 
+# --- webhooks: where they may go (kyc.webhooks.addresses) ---------------------------------------------
+WEBHOOK_ALLOW_PRIVATE = env.flag("VOUCH_WEBHOOK_ALLOW_PRIVATE", default=False)  # development only: loopback, http
+WEBHOOK_NETWORKS = env.words("VOUCH_WEBHOOK_NETWORKS")  # CIDRs of internal receivers, e.g. 10.20.0.0/16
+WEBHOOK_PORTS = [int(port) for port in env.words("VOUCH_WEBHOOK_PORTS", default="443,8443")]
+WEBHOOK_CA_FILE = os.environ.get("VOUCH_WEBHOOK_CA_FILE") or None  # a bank's own authority; else the system's
+WEBHOOK_DISABLE_AFTER_HOURS = env.number("VOUCH_WEBHOOK_DISABLE_AFTER_HOURS", default=72)
+
 # --- HTTP ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["kyc.http.auth.KeyAuthentication"],
