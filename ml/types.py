@@ -51,6 +51,11 @@ class Face:
     confidence: float  # detector's own, 0..1
 
 
+def eye_distance(face: Face) -> float:
+    """px between the eye centres."""
+    return float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """One quality component in the vocabulary of ISO/IEC 29794-5."""
@@ -97,6 +102,7 @@ class Analysis:
     pad_refused: str | None         # reason code when PAD packs exist but the image is unfit for them
     models: tuple[ModelRef, ...]
     milliseconds: dict[str, float] = field(default_factory=dict)  # stage -> ms
+    turned: int = 0  # degrees counter-clockwise the photo was turned before a face showed: 0, 90, 180, 270
 
 
 Want = Literal["detect", "quality", "liveness", "embed"]

@@ -120,5 +120,6 @@ def to_rgb(source: Pil.Image) -> Pil.Image:
 def chroma(pixels: Pixels) -> float:
     """Mean distance between the strongest and the weakest channel, levels 0..255, on a grid of pixels."""
     step = max(1, min(pixels.shape[:2]) // 128)
-    grid = pixels[::step, ::step]
-    return float(np.mean(grid.max(axis=2) - grid.min(axis=2)))
+    red, green, blue = (pixels[::step, ::step, channel] for channel in range(3))
+    strongest, weakest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    return float(np.mean(strongest - weakest))
