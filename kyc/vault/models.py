@@ -28,7 +28,9 @@ class DataKey(models.Model):
                 condition=Q(destroyed_at=None) & ~Q(wrapped=b"") | Q(destroyed_at__isnull=False, wrapped=b""),
                 name="a_destroyed_key_is_gone",
             ),
-            models.CheckConstraint(condition=Q(owner__regex=r"^(applicant|tenant):[a-z0-9_]+$"), name="key_owner_known"),
+            models.CheckConstraint(
+                condition=Q(owner__regex=r"^(applicant|tenant):[a-z0-9_]+$"), name="key_owner_known"
+            ),
         ]
         indexes = [
             # what rotation walks: living keys by their key-encryption key

@@ -60,13 +60,25 @@ def mint(whose: str) -> MintedKey:
 def keep(minted: MintedKey, *, now: datetime) -> None:
     """Store a minted key, in the transaction that creates its owner."""
     with atomic():
-        DataKey.objects.create(id=minted.key.id, tenant_id=minted.tenant_id, owner=minted.owner, created_at=now,
-                               wrapped=minted.wrapped.blob, kek_id=minted.wrapped.kek_id)
+        _row(minted, now).save(force_insert=True)
 
 
 def new_data_key(whose: str, *, now: datetime) -> None:
     """`mint` and `keep` in one."""
     keep(mint(whose), now=now)
+
+
+def ensure(whose: str, *, now: datetime) -> None:
+    """The owner has a data key afterwards, whoever of several callers made it. A destroyed one stays destroyed."""
+    tenant_id, owner = _tenant(), owner_of(whose)
+    if _keys.get((tenant_id, owner)):
+        return
+    with atomic():
+        if DataKey.objects.filter(tenant_id=tenant_id, owner=owner).exists():
+            return
+    minted = mint(whose)
+    with atomic():
+        DataKey.objects.bulk_create([_row(minted, now)], ignore_conflicts=True)
 
 
 def seal(whose: str, kind: str, version: int, plaintext: bytes, *, key: MintedKey | None = None) -> Box:
@@ -147,6 +159,11 @@ def _rewrap(row: DataKey) -> int:
         # compare-and-set: a key destroyed or re-wrapped meanwhile is left as it is
         same = DataKey.objects.filter(pk=row.pk, destroyed_at=None, kek_id=old.kek_id, wrapped=old.blob)
         return same.update(wrapped=new.blob, kek_id=new.kek_id)
+
+
+def _row(minted: MintedKey, now: datetime) -> DataKey:
+    return DataKey(id=minted.key.id, tenant_id=minted.tenant_id, owner=minted.owner, created_at=now,
+                   wrapped=minted.wrapped.blob, kek_id=minted.wrapped.kek_id)
 
 
 def _unwrapped(tenant_id: str, owner: str) -> CachedKey:

@@ -205,7 +205,7 @@ class S3(Double):
 
     def answer(self, method: str, target: str, headers: Any, body: bytes) -> tuple[int, dict[str, str], bytes]:
         url = urlsplit(target)
-        _, bucket, key = (unquote(url.path).split("/", 2) + [""])[:3]
+        _, bucket, key = [*unquote(url.path).split("/", 2), ""][:3]
         self.calls.append(f"{method} {key}".strip())
         if "AWS4-HMAC-SHA256" not in headers.get("Authorization", ""):
             return self._error(403, "AccessDenied")
@@ -218,9 +218,9 @@ class S3(Double):
     def _PUT(self, key: str, headers: Any, body: bytes) -> tuple[int, dict[str, str], bytes]:
         if headers.get("Content-Encoding", "").startswith("aws-chunked"):
             body = _unchunk(body)
-        if expected := headers.get("x-amz-checksum-sha256"):
-            if base64.b64encode(hashlib.sha256(body).digest()).decode() != expected:
-                return self._error(400, "BadDigest")
+        digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        if headers.get("x-amz-checksum-sha256", digest) != digest:
+            return self._error(400, "BadDigest")
         self.objects[key] = body
         self.headers[key] = dict(headers)
         return 200, {"ETag": '"' + hashlib.md5(body, usedforsecurity=False).hexdigest() + '"'}, b""
@@ -245,7 +245,8 @@ class S3(Double):
         keys = sorted(k for k in self.objects if k.startswith(prefix) and k > after)
         page, more = keys[:limit], len(keys) > limit
         rows = "".join(
-            f"<Contents><Key>{k}</Key><LastModified>{self.modified}</LastModified><Size>1</Size></Contents>" for k in page
+            f"<Contents><Key>{k}</Key><LastModified>{self.modified}</LastModified><Size>1</Size></Contents>"
+            for k in page
         )
         token = f"<NextContinuationToken>{page[-1]}</NextContinuationToken>" if more else ""
         xml = (f"<ListBucketResult><Name>{self.bucket}</Name><KeyCount>{len(page)}</KeyCount>"

@@ -190,7 +190,9 @@ def test_the_current_key_cannot_be_forgotten(local):
         local.forget_key(local.current())
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"current": "a", "keys": {"a": "c2hvcnQ="}}', "[1]", '{"current":"a","keys":[]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"current": "a", "keys": {"a": "c2hvcnQ="}}', "[1]", '{"current":"a","keys":[]}']
+)
 def test_a_malformed_key_file_is_reported(local, text):
     local.path.write_text(text)
     with pytest.raises((KekRefused, KekUnavailable)):

@@ -149,7 +149,8 @@ def refuse_readable_by_others(found: os.stat_result, path: Path) -> None:
 
 def _write(path: Path, ring: KeyRing, *, only_if_missing: bool = False) -> None:
     """Atomic and durable: a crash leaves the old file or the new one. mkstemp makes it 0600."""
-    text = json.dumps({"current": ring.current, "keys": {n: base64.b64encode(k).decode() for n, k in ring.keys.items()}})
+    keys = {name: base64.b64encode(key).decode() for name, key in ring.keys.items()}
+    text = json.dumps({"current": ring.current, "keys": keys})
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".kek-")
     try:
         with os.fdopen(handle, "w") as f:

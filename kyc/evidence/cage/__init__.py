@@ -1,0 +1,1 @@
+"""Where strangers' images are decoded: helper processes that hold nothing worth stealing. (docs/adr/0054)"""
