@@ -54,13 +54,16 @@ class Engine:
     @classmethod
     def from_packs(cls, root: Path, *, device: str = "cpu", runtime: RuntimeName = "auto",
                    precision: Precision = "fp32", threads: int | None = None, decoder: Decoder | None = None,
-                   allowed_licences: Collection[str] | None = None) -> Engine:
+                   allowed_licences: Collection[str] | None = None, candidate: Pack | None = None) -> Engine:
         """The packs in use under `root` (`python -m ml packs use`), on the device named, or an error.
 
-        decoder: None starts `Caged()`, one helper per core. Raises PackError, DeviceError.
+        decoder: None starts `Caged()`, one helper per core. candidate: takes the place of the pack in use for
+        its role, to judge or shadow it before cut-over. Raises PackError, DeviceError.
         """
         options: dict[str, Any] = {"device": device, "runtime": runtime, "precision": precision, "threads": threads}
         packs = open_roles(root, from_environment() if allowed_licences is None else allowed_licences)
+        if candidate is not None:
+            packs[candidate.manifest.role] = (candidate,)
         recogniser = packs["recogniser"][0]
         return cls(build_detector(packs["detector"][0], **options),
                    Recogniser(recogniser, load(recogniser, **options)),
