@@ -20,10 +20,10 @@ lock: setup ## write the locks anew from pyproject.toml (UPGRADE=1: newest versi
 	@PYTHON=$(PY) requirements/lock
 
 demo: setup ## the whole path on real photographs; ends by itself
-	@$(PY) -m kyc.demo
+	@$(PY) -m demo
 
 run: setup ## the same servers, kept up until Ctrl-C
-	@$(PY) -m kyc.stack run
+	@$(PY) -m demo run
 
 test: setup check ## the whole suite against real servers
 	@requirements/install-browser
@@ -39,7 +39,7 @@ audit: setup ## known vulnerabilities in what is locked (needs the network)
 	@$(VENV)/bin/pip-audit --disable-pip --no-deps -r requirements/dev.lock
 
 bench: setup ## latency and throughput, measured here
-	@$(PY) -m kyc.bench $(ARGS)
+	@$(PY) -m demo.bench $(ARGS)
 
 faults: setup ## ten minutes of kill -9
 	@$(PY) -m tests.faults $(ARGS)

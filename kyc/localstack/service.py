@@ -191,7 +191,7 @@ def free_port() -> int:
 def migrations_digest() -> str:
     """Changes when any migration does."""
     whole = hashlib.sha256()
-    for path in sorted(ROOT.glob("kyc/*/migrations/*.py")) + [ROOT / "requirements.lock"]:
+    for path in sorted(ROOT.glob("kyc/*/migrations/*.py")) + [ROOT / "requirements" / "dev.lock"]:
         whole.update(path.name.encode() + path.read_bytes())
     return whole.hexdigest()
 

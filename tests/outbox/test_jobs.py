@@ -1,0 +1,205 @@
+"""The job's life in PostgreSQL: claimed once, fenced by its attempt, never lost, quarantined at three."""
+
+from datetime import timedelta
+
+import pytest
+
+from kyc.core import clock
+from kyc.core.scope import acting_as_system, atomic
+from kyc.outbox import relay, services
+from kyc.outbox.errors import LostClaim, NotQuarantined
+from kyc.outbox.models import Job
+from tests.support.worlds import a_bank, unique, within
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+NOW = clock.now()
+
+
+def a_job(world=None, **changes) -> Job:
+    world = world or a_bank()
+    with within(world):
+        usual = {"kind": "nothing", "queue": "io", "subject_type": "test", "subject_id": unique("thing"), "now": NOW}
+        return services.enqueue(**(usual | changes))
+
+
+def claimed(job: Job, now=NOW):
+    with acting_as_system("test"):
+        return services.claim(job_id=job.pk, worker="w", now=now)
+
+
+def now_is(job: Job) -> Job:
+    with acting_as_system("test"), atomic():
+        return Job.objects.get(pk=job.pk)
+
+
+def finish(claim, now=NOW):
+    with acting_as_system("test"), atomic():
+        services.finish(claim, now=now)
+
+
+def fail(claim, **how):
+    with acting_as_system("test"):
+        services.fail(claim, **({"reason": "it broke", "retryable": True, "now": NOW} | how))
+
+
+def test_a_job_is_claimed_once():
+    job = a_job()
+    assert claimed(job) is not None
+    assert claimed(job) is None
+
+
+def test_a_job_done_is_not_done_again():
+    job = a_job()
+    finish(claimed(job))
+    assert claimed(job) is None
+    assert now_is(job).state == "done"
+
+
+def test_an_expired_lease_can_be_claimed_and_the_late_worker_writes_nothing():
+    job = a_job()
+    late = claimed(job)
+    later = NOW + services.LEASE
+    current = claimed(job, later)
+    assert current.attempt == 2
+    with pytest.raises(LostClaim):
+        finish(late, later)
+    finish(current, later)
+    assert now_is(job).attempt == 2
+
+
+def test_a_worker_that_finished_late_cannot_finish_twice():
+    job = a_job()
+    claim = claimed(job)
+    finish(claim)
+    with pytest.raises(LostClaim):
+        finish(claim)
+
+
+def test_a_failure_waits_and_is_tried_again():
+    job = a_job()
+    fail(claimed(job))
+    assert now_is(job).state == "pending"
+    assert claimed(job) is None, "not before its time"
+    assert claimed(job, NOW + timedelta(seconds=2)).attempt == 2
+
+
+def test_three_failures_are_enough():
+    job, now = a_job(), NOW
+    for _ in range(3):
+        fail(claimed(job, now), now=now)
+        now += timedelta(minutes=1)
+    found = now_is(job)
+    assert (found.state, found.reason) == ("quarantined", "it broke")
+    assert claimed(job, now) is None
+
+
+def test_what_can_never_succeed_is_quarantined_at_once():
+    job = a_job()
+    fail(claimed(job), retryable=False)
+    assert now_is(job).state == "quarantined"
+
+
+def test_a_job_that_kills_its_worker_is_reaped_twice_and_then_quarantined():
+    job, now = a_job(), NOW
+    for _ in range(3):
+        assert claimed(job, now) is not None
+        now += services.LEASE + timedelta(seconds=1)
+        with acting_as_system("test"):
+            relay.reap(now=now)
+    found = now_is(job)
+    assert found.state == "quarantined"
+    assert "lease" in found.reason or "died" in found.reason
+
+
+def test_a_quarantined_job_can_be_released_and_nothing_else_can():
+    world = a_bank()
+    job = a_job(world)
+    with within(world), pytest.raises(NotQuarantined):
+        services.release(job_id=job.pk, now=NOW)
+    fail(claimed(job), retryable=False)
+    with within(world):
+        services.release(job_id=job.pk, now=NOW)
+    assert claimed(job).attempt == 1
+
+
+def test_a_job_given_back_does_not_count_the_attempt():
+    job = a_job()
+    claim = claimed(job)
+    with acting_as_system("test"):
+        services.give_back(claim, now=NOW)
+    assert now_is(job).attempt == 0
+    assert claimed(job) is not None
+
+
+def test_a_canceled_job_takes_the_claim_from_its_worker():
+    world = a_bank()
+    job = a_job(world)
+    claim = claimed(job)
+    with within(world):
+        services.cancel(subject_type="test", subject_id=job.subject_id, now=NOW)
+    with pytest.raises(LostClaim):
+        finish(claim)
+
+
+def test_a_job_over_its_deadline_is_not_begun():
+    job = a_job(deadline=NOW + timedelta(seconds=1))
+    assert claimed(job, NOW + timedelta(seconds=2)) is None
+    assert "deadline" in now_is(job).reason
+
+
+def taken(now=NOW) -> list[str]:
+    with acting_as_system("test"):
+        return [id_ for id_, _ in relay.take(queue="gpu", now=now)]
+
+
+def test_a_flood_of_one_bank_does_not_delay_another(fresh_db):
+    flooding, quiet = a_bank(), a_bank()
+    flood = [a_job(flooding, queue="gpu") for _ in range(100)]
+    one = a_job(quiet, queue="gpu")
+    first = taken()
+    assert one.pk in first[:2], "the quiet bank's job is among the first although it came last"
+    assert len(first) == relay.WINDOW["gpu"], "the rest of the flood waits in PostgreSQL"
+    assert set(first) - {one.pk} < {j.pk for j in flood}
+
+
+def test_interactive_work_goes_before_bulk(fresh_db):
+    world = a_bank()
+    bulk = a_job(world, queue="gpu", priority=10)
+    urgent = a_job(world, queue="gpu", priority=0)
+    assert taken() == [urgent.pk, bulk.pk]
+
+
+def test_what_the_broker_forgot_is_published_again(fresh_db):
+    job = a_job(queue="gpu")
+    assert taken() == [job.pk]
+    assert taken() == []
+    later = NOW + services.FORGOTTEN + timedelta(seconds=1)
+    with acting_as_system("test"):
+        assert relay.forgotten(now=later) == 1
+    assert taken(later) == [job.pk]
+
+
+def test_a_full_queue_refuses_before_anything_is_written(fresh_db, monkeypatch):
+    monkeypatch.setattr(services, "MAX_OPEN_PER_TENANT", 3)
+    world = a_bank()
+    for _ in range(3):
+        a_job(world, queue="gpu")
+    with within(world), pytest.raises(services.QueueFull):
+        services.admit(queue="gpu")
+    with within(a_bank()):
+        services.admit(queue="gpu")
+
+
+def test_one_open_job_per_subject_and_kind():
+    from django.db import IntegrityError
+
+    world = a_bank()
+    a_job(world, subject_id="same")
+    with pytest.raises(IntegrityError):
+        a_job(world, subject_id="same")
+
+
+def test_another_bank_sees_no_job():
+    job = a_job()
+    with within(a_bank()):
+        assert not Job.objects.filter(pk=job.pk).exists()
