@@ -111,6 +111,9 @@ BROKER_URL = os.environ.get("BROKER_URL", "redis://localhost:6379/0")
 STORAGE_URL = os.environ.get("STORAGE_URL", f"file://{VOUCH_HOME}/evidence")
 # The key-encryption key (kyc.vault.wrappers). Only the default file is made by itself; a named one must exist.
 KEYS_URL = os.environ.get("VOUCH_KEYS_URL", f"file://{VOUCH_HOME}/keys/kek.json?create=1")
+MEDIA_MAX_BYTES = env.number("VOUCH_MEDIA_MAX_BYTES", default=15_000_000)  # a 50 MP phone photograph is 12 MB
+MEDIA_MAX_PIXELS = env.number("VOUCH_MEDIA_MAX_PIXELS", default=50_000_000)
+DECODERS = env.number("VOUCH_DECODERS", default=2)  # helper processes per web process; each may take 1 GiB for a moment
 
 # --- the audit log: its key, its name to outsiders, and where checkpoints are put out of the database's reach ---
 AUDIT_KEYS = env.path("VOUCH_AUDIT_KEYS", default=VOUCH_HOME / "keys" / "audit")
