@@ -17,8 +17,8 @@ from kyc.outbox import relay
 from workers.app import app
 
 log = structlog.get_logger("vouch.relay")
-POLL = 0.5          # seconds: how late a lost notification, or a job whose time came, is noticed at most
-RECONCILE = 5.0     # seconds between looks for what the broker forgot and for leases that ran out
+POLL = 0.5  # seconds: how late a lost notification, or a job whose time came, is noticed at most
+RECONCILE = 5.0  # seconds between looks for what the broker forgot and for leases that ran out
 QUEUES = ("gpu", "io")
 
 

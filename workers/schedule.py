@@ -10,11 +10,13 @@ from threading import Event
 import structlog
 from django.db import close_old_connections, connections
 
+from kyc.audit import services as audit
 from kyc.core import clock
 from kyc.core.scope import acting_as_system, acting_for, atomic
 from kyc.http import idempotency
 from kyc.tenants.models import Tenant
 from kyc.verifications import services as verifications
+from kyc.webhooks import services as webhooks
 from workers.relay import stopped_by_signal
 
 log = structlog.get_logger("vouch.schedule")
@@ -37,6 +39,10 @@ def for_each_tenant(work: Callable[[], object]) -> None:
 
 DUTIES = [
     Duty("expire_verifications", 30, lambda: for_each_tenant(lambda: verifications.expire_due(now=clock.now()))),
+    Duty("seal_audit_log", 1, lambda: audit.seal(now=clock.now())),
+    Duty("publish_checkpoints", 5, lambda: audit.publish(now=clock.now())),
+    Duty("sweep_webhooks", 10, lambda: webhooks.sweep(now=clock.now())),
+    Duty("purge_webhooks", 3600, lambda: webhooks.purge(now=clock.now())),
     Duty("purge_idempotency_keys", 3600, lambda: purge()),
 ]
 

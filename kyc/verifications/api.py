@@ -54,25 +54,25 @@ class CheckShown(serializers.ModelSerializer):
         return str(row.model) if row.model else None
 
     def get_fmr_at_most(self, row) -> float | None:
-        if row.fmr is None:
-            return None
-        return min((c for c in COARSE if row.fmr <= c), default=1.0)
+        return power_of_ten(row.fmr)
 
     def to_representation(self, row):
         shown = super().to_representation(row)
-        if not self.context.get("exact"):
-            for name in ("score", "fmr", "threshold"):
-                shown[name] = None
-            shown["detail"] = _without_scores(shown["detail"])
-        return shown
+        return shown if self.context.get("exact") else coarse(shown)
 
 
-def _without_scores(detail: dict) -> dict:
+def power_of_ten(fmr: float | None) -> float | None:
+    return None if fmr is None else min((c for c in COARSE if fmr <= c), default=1.0)
+
+
+def coarse(answer: dict) -> dict:
+    """An answer for who may not see scores: the verdict, and the FMR to the power of ten."""
     hidden = {"one_in", "pad", "expected_by_chance"}
-    kept = {k: v for k, v in detail.items() if k not in hidden}
-    if "hits" in kept:
-        kept["hits"] = [{k: v for k, v in hit.items() if k != "score"} for hit in kept["hits"]]
-    return kept
+    detail = {k: v for k, v in (answer.get("detail") or {}).items() if k not in hidden}
+    if "hits" in detail:
+        detail["hits"] = [{k: v for k, v in hit.items() if k != "score"} for hit in detail["hits"]]
+    blank = {name: None for name in ("score", "fmr", "threshold") if name in answer}
+    return answer | blank | ({"detail": detail} if "detail" in answer else {})
 
 
 class DecisionShown(serializers.ModelSerializer):

@@ -161,7 +161,9 @@ def duplicates(search: Search | None, scale: Scale | None, rules: Rules) -> Find
     detail = {
         "searched": search.searched, "of": search.of, "exact": search.exact, "recall": search.recall,
         "expected_by_chance": rules.duplicates.fmr * search.searched,
-        "hits": [{"applicant": h.applicant_id, "template": h.template_id, "score": h.score, "list": h.listed} for h in found],
+        "hits": [
+            {"applicant": h.applicant_id, "template": h.template_id, "score": h.score, "list": h.listed} for h in found
+        ],
     }  # fmt: skip
     said = {"threshold": threshold, "threshold_id": f"duplicates.fmr={rules.duplicates.fmr:g}@{scale.model_id}",
             "model_sha256": scale.sha256, "detail": detail}  # fmt: skip

@@ -84,7 +84,7 @@ def _findings(case: Verification, portraits: dict[str, Portrait], by: Rules, now
     if any(f.result == FAIL for f in findings):
         because = "liveness_failed" if findings[-1].result == FAIL else "quality_failed"
         return [*findings, policy.not_reached("match", because), policy.not_reached("duplicates", because)]
-    scale = _scale(selfie.recogniser_sha256)
+    scale = scale_of(selfie.recogniser_sha256)
     if case.kind != Kind.ENROLMENT:
         findings.append(policy.match(_similarity(case, selfie, portrait), scale, by))
     if case.kind != Kind.AUTHENTICATION:
@@ -112,7 +112,8 @@ def _duplicates(case: Verification, selfie: Portrait, scale: Scale | None, by: R
     return policy.duplicates(search, scale, by)
 
 
-def _scale(sha256: str) -> Scale | None:
+def scale_of(sha256: str) -> Scale | None:
+    """What the scores of these weights mean; None when the registry does not know them."""
     model = registry.by_hash(sha256)
     if model is None:
         return None

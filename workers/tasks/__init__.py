@@ -1,22 +1,30 @@
 """Tasks are adapters: a few lines that call one service. Extra arguments of newer producers are ignored."""
 
+from importlib import import_module
+
 from workers.app import app
 from workers.claims import run
 
+MODULES = {
+    "verify": "verify",
+    "verify_scripted": "verify_scripted",
+    "deliver": "deliver",
+    "detect": "single",
+    "liveness": "single",
+    "embed": "single",
+    "compare": "single",
+    "search": "single",
+}
+
 
 def _task(kind: str, module: str):
-    """`workers.<kind>` runs `module.work(claim)`. Imported late: an io worker never loads the engine."""
+    """`workers.<kind>` runs `work(claim)` of its module, imported late: an io worker never loads the engine."""
 
     @app.task(name=f"workers.{kind}", shared=False)
     def task(job_id: str, *_, **__) -> None:
-        from importlib import import_module
-
-        run(job_id, import_module(module).work)
+        run(job_id, import_module(f"workers.tasks.{module}").work)
 
     return task
 
 
-TASKS = {
-    kind: _task(kind, f"workers.tasks.{kind}")
-    for kind in ("verify", "verify_scripted", "deliver", "detect", "liveness", "embed", "compare", "search", "canary")
-}
+TASKS = {kind: _task(kind, module) for kind, module in MODULES.items()}

@@ -6,4 +6,4 @@ from kyc.webhooks import services as webhooks
 
 
 def work(claim: Claim) -> None:
-    webhooks.deliver(claim.job.subject_id, claim, clock.now())
+    webhooks.deliver(delivery_id=claim.job.subject_id, claim=claim, now=clock.now())

@@ -1,0 +1,1 @@
+"""Single jobs: detect, liveness, embed, compare and search, without a case around them."""
