@@ -80,11 +80,11 @@ def fold(hashes: Sequence[Hash]) -> Hash:
     return total
 
 
-def subtrees(start: int, end: int) -> list[Place]:
-    """The fewest complete subtrees that cover the leaves [start, end), left to right."""
+def subtrees(start: int, end: int, *, largest: int = 63) -> list[Place]:
+    """The fewest complete subtrees, of level `largest` at most, that cover the leaves [start, end)."""
     places = []
     while start < end:
-        level = (end - start).bit_length() - 1
+        level = min(largest, (end - start).bit_length() - 1)
         if start:
             level = min(level, (start & -start).bit_length() - 1)  # a subtree begins at a multiple of its size
         places.append((level, start >> level))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ class AlreadyDifferent(RuntimeError):
 
 
 class Worm(Protocol):
-    url: str
+    @property
+    def url(self) -> str: ...
 
     def put(self, name: str, data: bytes) -> None:
         """Write once. The same bytes again are fine (a crash between write and commit); others are not."""
@@ -102,7 +104,7 @@ class LockedBucket:
                 Key=key,
                 Body=data,
                 IfNoneMatch="*",  # create, never replace
-                ChecksumSHA256=_b64(hashlib.sha256(data).digest()),
+                ChecksumSHA256=base64.b64encode(hashlib.sha256(data).digest()).decode(),
                 ObjectLockMode="COMPLIANCE",
                 ObjectLockRetainUntilDate=datetime.now(UTC) + self.keep,
             )
@@ -128,12 +130,6 @@ class LockedBucket:
         import boto3  # only deployments with S3 load it
 
         return boto3.client("s3")
-
-
-def _b64(raw: bytes) -> str:
-    import base64
-
-    return base64.b64encode(raw).decode()
 
 
 def _sync_directory(path: Path) -> None:

@@ -1,0 +1,1 @@
+"""`vouch-verify`: checks an export against checkpoints, offline. Neither Django nor a database."""

@@ -1,0 +1,5 @@
+import sys
+
+from kyc.audit.verify.cli import main
+
+sys.exit(main())
