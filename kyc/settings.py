@@ -48,6 +48,7 @@ AREAS = [
     "kyc.evidence",
     "kyc.faces",
     "kyc.verifications",
+    "kyc.inference",
     "kyc.capture",
     "kyc.privacy",
     "kyc.portal",

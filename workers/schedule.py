@@ -13,6 +13,7 @@ from django.db import close_old_connections, connections
 from kyc.audit import services as audit
 from kyc.core import clock
 from kyc.core.scope import acting_as_system, acting_for, atomic
+from kyc.evidence import janitor
 from kyc.http import idempotency
 from kyc.tenants.models import Tenant
 from kyc.verifications import services as verifications
@@ -42,6 +43,7 @@ DUTIES = [
     Duty("seal_audit_log", 1, lambda: audit.seal(now=clock.now())),
     Duty("publish_checkpoints", 5, lambda: audit.publish(now=clock.now())),
     Duty("sweep_webhooks", 10, lambda: webhooks.sweep(now=clock.now())),
+    Duty("sweep_evidence", 60, lambda: janitor.sweep(now=clock.now())),
     Duty("purge_webhooks", 3600, lambda: webhooks.purge(now=clock.now())),
     Duty("purge_idempotency_keys", 3600, lambda: purge()),
 ]

@@ -21,6 +21,7 @@ SHARED = [
     add_scope,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,  # where, never with what: no local variables
 ]
 structlog.configure(
     processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -18,11 +18,11 @@ from kyc.tenants.models import Tenant
 
 # Unit vectors: the inner product is the cosine, and <#> (its negative) spares pgvector two norms.
 NEAREST = """
-    select t.id, t.applicant_id, coalesce(l.name, ''), -(t.vector <#> %(probe)s) as cosine
+    select t.id, t.applicant_id, coalesce(l.name, ''), -(t.vector <#> %(probe)s::vector) as cosine
     from faces_template t left join faces_facelist l on l.id = t.listed_id
     where t.model_id = %(model)s and t.rotation = %(rotation)s and t.removed_at is null
       and (t.applicant_id <> %(not_applicant)s or t.listed_id is not null)
-    order by t.vector <#> %(probe)s limit %(limit)s
+    order by t.vector <#> %(probe)s::vector limit %(limit)s
 """
 
 
@@ -59,7 +59,7 @@ def search(embedding: Sequence[float], model_sha256: str, *, not_applicant: str 
     if model is None:
         return None
     number = current_rotation()
-    probe = Vector(rotation.turn(embedding, rotation=number))
+    probe = Vector(rotation.turn(embedding, rotation=number)).to_text()
     gallery = templates().filter(model=model)
     of, searched = gallery.count(), gallery.filter(rotation=number).count()
     with connections[alias()].cursor() as cursor:

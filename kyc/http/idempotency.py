@@ -79,9 +79,7 @@ def reserve(key: str) -> None:
             raise InFlight()
 
 
-def store(
-    key: str, print_: bytes, response: HttpResponse, *, now: datetime, held_until: datetime | None
-) -> None:
+def store(key: str, print_: bytes, response: HttpResponse, *, now: datetime, held_until: datetime | None) -> None:
     StoredResponse.objects.filter(tenant_id=current().tenant_id, key=key, expires_at__lte=now).delete()
     StoredResponse.objects.create(
         tenant_id=current().tenant_id,

@@ -45,10 +45,6 @@ def _storable(value, depth):
     if isinstance(value, str) and ("\0" in value or any("\ud800" <= c <= "\udfff" for c in value)):
         raise BadJson()
     for inner in (
-        [*value.keys(), *value.values()]
-        if isinstance(value, dict)
-        else value
-        if isinstance(value, list)
-        else ()
+        [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
     ):
         _storable(inner, depth + 1)

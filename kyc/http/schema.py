@@ -51,9 +51,7 @@ class Schema(AutoSchema):
                 status,
                 {
                     "description": description,
-                    "content": {
-                        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-                    },
+                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
                 },
             )
         if scope := getattr(self.view, "needs", {}).get(self.method):

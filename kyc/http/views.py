@@ -151,5 +151,6 @@ def as_bytes(response: Response) -> HttpResponse:
     body = b"" if response.data is None else JSONRenderer().render(response.data)
     plain = HttpResponse(body, status=response.status_code, content_type="application/json")
     for name, value in response.headers.items():
-        plain[name] = value
+        if name != "Content-Type":  # an unrendered Response says text/html
+            plain[name] = value
     return plain

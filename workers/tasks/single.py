@@ -15,5 +15,5 @@ def work(claim: Claim) -> None:
     with atomic():
         row = Inference.objects.get(pk=claim.job.subject_id)
     wanted = {"media": row.media_id, "other_media": row.other_media_id}
-    images = {name: evidence.read(media_id=id_) for name, id_ in wanted.items() if id_}
+    images = {name: evidence.read(id_, purpose="single_job") for name, id_ in wanted.items() if id_}
     results.record(claim=claim, portraits=engine.look(images), now=clock.now())

@@ -14,6 +14,6 @@ def work(claim: Claim) -> None:
     with atomic():
         case = queries.verification(claim.job.subject_id)
     wanted = {"selfie": case.selfie_id, "id_portrait": case.id_portrait_id}
-    images = {name: evidence.read(media_id=id_) for name, id_ in wanted.items() if id_}
+    images = {name: evidence.read(id_, purpose="verification") for name, id_ in wanted.items() if id_}
     portraits = engine.look(images)
     results.record(claim=claim, portraits=portraits, now=clock.now())
