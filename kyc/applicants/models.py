@@ -2,6 +2,7 @@ from django.db import models
 from django.db.models import Q
 
 from kyc.core.ids import new_id
+from kyc.vault.fields import SealedField
 
 
 def applicant_id() -> str:
@@ -18,7 +19,7 @@ class Applicant(models.Model):
     id = models.TextField(primary_key=True, default=applicant_id)
     tenant = models.ForeignKey("tenants.Tenant", models.PROTECT)
     external_reference = models.TextField()  # the bank's own id; meaningless outside it
-    personal = models.BinaryField(null=True)  # sealed JSON: name, birth date, ...; null: none given, or erased
+    personal = SealedField(null=True)  # sealed JSON: name, birth date, ...; null: none given, or erased
     created_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True)
 

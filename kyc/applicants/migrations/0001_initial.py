@@ -4,6 +4,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import kyc.applicants.models
+import kyc.vault.fields
 from kyc.core.rls import TenantTable
 
 
@@ -21,7 +22,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.TextField(default=kyc.applicants.models.applicant_id, primary_key=True, serialize=False)),
                 ("external_reference", models.TextField()),
-                ("personal", models.BinaryField(null=True)),
+                ("personal", kyc.vault.fields.SealedField(null=True)),
                 ("created_at", models.DateTimeField()),
                 ("erased_at", models.DateTimeField(null=True)),
                 ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="tenants.tenant")),
