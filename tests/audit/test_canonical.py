@@ -38,11 +38,7 @@ APPENDIX_B = {
 }
 
 json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-SAFE, SAFE)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
+    st.none() | st.booleans() | st.integers(-SAFE, SAFE) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=12,
 )
@@ -90,9 +86,7 @@ def test_what_has_no_canonical_form_is_refused(value):
         canonical(value)
 
 
-@pytest.mark.parametrize(
-    "text", ['{"a":1,"a":1}', "[NaN]", "[Infinity]", "{", '{"a":{"b":1,"b":2}}', "[" * 100_000]
-)
+@pytest.mark.parametrize("text", ['{"a":1,"a":1}', "[NaN]", "[Infinity]", "{", '{"a":{"b":1,"b":2}}', "[" * 100_000])
 def test_text_that_two_readers_could_read_differently_is_refused(text):
     with pytest.raises(NotCanonical):
         strict_loads(text)

@@ -128,9 +128,7 @@ def test_roots_are_those_of_certificate_transparency(size):
 def test_inclusion_proofs_are_those_of_certificate_transparency(index, size, proof):
     ours = prove(inclusion_ranges(index, size), reader(HASHES))
     assert [h.hex() for h in ours] == proof
-    verify_inclusion(
-        leaf=HASHES[index], index=index, size=size, proof=ours, root=bytes.fromhex(ROOTS[size - 1])
-    )
+    verify_inclusion(leaf=HASHES[index], index=index, size=size, proof=ours, root=bytes.fromhex(ROOTS[size - 1]))
 
 
 @pytest.mark.parametrize(("old", "new", "proof"), CONSISTENCY)

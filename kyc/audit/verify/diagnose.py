@@ -125,26 +125,18 @@ def _judge_prefixes(roots: Mapping[int, Hash], trusted: Sequence[Checkpoint], re
         if not report.findings:
             report.add("rewritten", "The export's hashes do not lead to the signed root.")
         return
-    good = max((c.size for c in comparable if roots[c.size] == c.root), default=0)
-    later = [c for c in comparable if roots[c.size] != c.root and c.size > good]
-    first_bad = min(later or [c for c in comparable if roots[c.size] != c.root], key=lambda c: c.size)
-    if good > first_bad.size or not later:
-        report.add(
-            "rewritten",
-            f"The export fits a later checkpoint but not the one of {first_bad.size} events, signed at"
-            f" {first_bad.at}: the log was rewritten after that and signed again.",
-            index=0, last_index=first_bad.size - 1,
-        )  # fmt: skip
-        return
-    kept = (
-        f"Events 0 to {good - 1} are as they were signed; after that" if good else "Nothing before that is confirmed;"
-    )
+    bad = min((c for c in comparable if roots[c.size] != c.root), key=lambda c: c.size)
+    good = max((c.size for c in comparable if roots[c.size] == c.root and c.size < bad.size), default=0)
+    resigned = any(roots[c.size] == c.root and c.size >= bad.size for c in comparable)
+    kept = f"Events 0 to {good - 1} are as they were signed, but at" if good else "At"
     report.add(
         "rewritten",
-        f"The export does not lead to the root of {first_bad.size} events signed at {first_bad.at}. {kept}"
-        f" at least one event in {good} to {first_bad.size - 1} was changed, removed, added or moved.",
-        index=good, last_index=first_bad.size - 1,
-    )  # fmt: skip
+        f"The export does not lead to the root of {bad.size} events signed at {bad.at}. {kept} least one event in"
+        f" {good} to {bad.size - 1} was changed, removed, added or moved"
+        + (", and the log was signed again after that." if resigned else "."),
+        index=good,
+        last_index=bad.size - 1,
+    )
 
 
 def _events(start: int, end: int) -> str:
