@@ -177,7 +177,6 @@ LANGUAGE_CODE = "en"
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
-STATIC_ROOT = VOUCH_HOME / "static"
 WHITENOISE_USE_FINDERS = True  # no collectstatic step before the first page
 WHITENOISE_AUTOREFRESH = DEBUG
 LOGIN_URL = "/portal/sign-in"
