@@ -20,6 +20,9 @@ HOLD_FROM = 3  # consecutive failures of an endpoint, over all its deliveries, b
 HOLD_LONGEST = 5 * MINUTE  # between two probes of a failing endpoint: a recovery is noticed this soon
 PROBE = 30 * SECOND  # one delivery probes a spared endpoint while all others wait this long
 
+SPREAD = timedelta(milliseconds=200)  # per waiting delivery: those of a spared endpoint look again 5 times a second
+SPREAD_LONGEST = HOUR
+
 DISABLE_AFTER = 72 * HOUR  # of nothing but failures: a weekend and a day
 DISABLE_FAILURES = 10  # and this many of them: two lost requests, three days apart, are no outage
 
@@ -61,6 +64,11 @@ def after_failure(health: Health, *, now: datetime) -> Health:
         doublings = min(failures - HOLD_FROM, 10)  # 10 s, 20 s, ... far beyond HOLD_LONGEST, without overflow
         held_until = now + min(10 * SECOND * 2**doublings, HOLD_LONGEST)
     return Health(failures, health.failing_since or now, held_until)
+
+
+def spared_until(held_until: datetime, *, waiting: int, dice: float) -> datetime:
+    """When one of `waiting` deliveries of a spared endpoint looks again. The first to look is the probe."""
+    return held_until + min(max(PROBE, SPREAD * waiting), SPREAD_LONGEST) * dice
 
 
 def is_lost(health: Health, *, now: datetime, disable_after: timedelta = DISABLE_AFTER) -> bool:

@@ -292,9 +292,7 @@ def authority(tmp_path_factory):
     root_key, root = _certificate("Test authority")
     key, leaf = _certificate("hooks.bank.example", issuer=(root_key, root))
     (folder / "ca.pem").write_bytes(root.public_bytes(serialization.Encoding.PEM))
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / "server.pem").write_bytes(pem + leaf.public_bytes(serialization.Encoding.PEM))
     return folder
 

@@ -30,6 +30,7 @@ from kyc.webhooks.states import ABANDONED, CLOSED, DELIVERED, DELIVERING, FAILED
 GONE = 410  # "this is no longer a receiver" (RFC 9110 section 15.5.11)
 STRANDED = timedelta(minutes=2)  # longer than any relay needs to start a job that exists
 NO_KEYS = timedelta(minutes=1)  # until the key service is asked again for the endpoint's secret
+COUNTED = 20_000  # waiting deliveries; beyond, the spread has reached its bound
 SUCCESS_NOTED_EVERY = timedelta(minutes=1)  # a write per success would be a hot row
 dice = random.SystemRandom().random
 
@@ -149,7 +150,8 @@ def _too_early(delivery: Delivery, now: datetime) -> datetime | None:
     if health.held_until is None or delivery.manual:
         return None
     if health.held_until > now:
-        return health.held_until + policy.PROBE * dice()
+        waiting = Delivery.objects.filter(endpoint_id=delivery.endpoint_id, state__in=OPEN)[:COUNTED].count()
+        return policy.spared_until(health.held_until, waiting=waiting, dice=dice())
     # this one is the probe; if it dies unheard, the next may probe soon
     EndpointHealth.objects.filter(pk=health.pk).update(held_until=now + policy.PROBE)
     return None
