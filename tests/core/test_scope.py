@@ -87,4 +87,5 @@ def test_a_login_that_could_see_every_tenant_is_refused(stack_urls, monkeypatch)
                 refuse_powerful_logins()
         finally:
             connections["powerful"].close()
+            del connections["powerful"]  # else the next round would get this connection
             del connections.databases["powerful"]
