@@ -85,6 +85,10 @@ class AllMedia(ApiView):
         row = services.finish(prepared, now=clock.now())
         return Response(MediaShown(row).data, status=201, headers={"Location": f"/v1/media/{row.pk}"})
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        uploads.refuse_unmeasured(request)
+
     def prepare(self, request: Request) -> Media:
         """Decoding, sealing and storing, before the transaction that makes it count."""
         given = self.valid(NewMedia)

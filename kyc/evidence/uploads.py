@@ -98,10 +98,14 @@ def fingerprint(request: Any) -> bytes:
     return whole.digest()
 
 
-def _refuse_declared(request: Any, limit: int) -> None:
-    """By the declared length, before a byte is kept."""
+def refuse_unmeasured(request: Any) -> None:
+    """Chunked bodies look empty to WSGI: say so, instead of "the file is missing"."""
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
         raise LengthRequired()
+
+
+def _refuse_declared(request: Any, limit: int) -> None:
+    """By the declared length, before a byte is kept."""
     declared = int(request.META.get("CONTENT_LENGTH") or 0)
     if declared > limit:
         if declared <= limit * DRAIN:

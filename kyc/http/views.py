@@ -16,6 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from kyc.core import clock
+from kyc.core.errors import NotFound
 from kyc.core.scope import Scope, acting, atomic
 from kyc.http import idempotency
 from kyc.http.throttle import PerKey
@@ -43,6 +44,8 @@ class ApiView(GenericAPIView):
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
+        if any("\0" in str(value) for value in kwargs.values()):
+            raise NotFound()  # PostgreSQL holds no such id, and would say so as an error
         caller = request.user
         self.entered.enter_context(acting(Scope(caller.tenant.pk, caller.actor, request._request.id)))
 

@@ -48,9 +48,16 @@ def webp() -> bytes:
 
 def oriented(orientation: int, kind: str = "JPEG") -> bytes:
     """Stored turned, so that honouring EXIF `orientation` shows `picture()` upright."""
-    undo = {1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-            4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90,
-            7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270}[orientation]
+    undo = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
     image = picture() if undo is None else picture().transpose(undo)
     return encoded(image, kind, exif=exif(orientation), **({"quality": 95} if kind != "PNG" else {}))
 

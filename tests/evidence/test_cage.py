@@ -140,8 +140,10 @@ def test_this_kernel_grants_every_protection(pool):
 
 
 def run_confined(code: str) -> subprocess.CompletedProcess:
-    start = ("from kyc.evidence.cage.confine import lock_down\nimport os, socket, sys\n"
-             "held = lock_down(memory=1 << 30, cpu_seconds=10)\nassert held['system_calls'], held\n")
+    start = (
+        "from kyc.evidence.cage.confine import lock_down\nimport os, socket, sys\n"
+        "held = lock_down(memory=1 << 30, cpu_seconds=10)\nassert held['system_calls'], held\n"
+    )
     attempt = f"try:\n    {code}\n    os.write(1, b'done')\nexcept OSError as e:\n    os.write(1, b'%d' % e.errno)\n"
     return subprocess.run([sys.executable, "-c", start + attempt], capture_output=True, timeout=60)
 
@@ -218,9 +220,11 @@ def test_many_threads_share_two_helpers_and_none_gets_anothers_image():
 
 
 def test_no_helper_outlives_its_parent():
-    script = ("import sys\nfrom kyc.evidence.cage.pool import Pool\nfrom kyc.evidence.limits import Limits\n"
-              "pool = Pool(Limits(), helpers=1)\npool.confinement\nprint(pool._idle[0].pid, flush=True)\n"
-              "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    script = (
+        "import sys\nfrom kyc.evidence.cage.pool import Pool\nfrom kyc.evidence.limits import Limits\n"
+        "pool = Pool(Limits(), helpers=1)\npool.confinement\nprint(pool._idle[0].pid, flush=True)\n"
+        "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60).stdout
     pid = int(out)
     for _ in range(100):

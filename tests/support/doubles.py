@@ -249,8 +249,10 @@ class S3(Double):
             for k in page
         )
         token = f"<NextContinuationToken>{page[-1]}</NextContinuationToken>" if more else ""
-        xml = (f"<ListBucketResult><Name>{self.bucket}</Name><KeyCount>{len(page)}</KeyCount>"
-               f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{rows}</ListBucketResult>")
+        xml = (
+            f"<ListBucketResult><Name>{self.bucket}</Name><KeyCount>{len(page)}</KeyCount>"
+            f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{rows}</ListBucketResult>"
+        )
         return 200, {"Content-Type": "application/xml"}, xml.encode()
 
     def _error(self, status: int, code: str) -> tuple[int, dict[str, str], bytes]:
