@@ -49,6 +49,7 @@ AREAS = [
     "kyc.faces",
     "kyc.verifications",
     "kyc.inference",
+    "kyc.operations",
     "kyc.capture",
     "kyc.privacy",
     "kyc.portal",
@@ -163,6 +164,8 @@ RATE_LIMIT_PER_MINUTE = env.number(
     "VOUCH_RATE_LIMIT", default=1200
 )  # per API key; 20/s is a busy onboarding flow
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes of JSON; media has its own, larger bound
+# Opens /metrics, /health/detail and /health/canary to the operator's machines; empty: to nobody.
+OPERATIONS_TOKEN = os.environ.get("VOUCH_OPERATIONS_TOKEN", "")
 MAX_WAIT = 30  # seconds a request may be held by Prefer: wait; below every common proxy's idle limit
 
 CACHES = {

@@ -7,6 +7,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from kyc.http import health
+from kyc.operations import views as operations
 
 handler404 = "kyc.http.problems.not_found"
 handler500 = "kyc.http.problems.server_error"
@@ -16,6 +17,9 @@ AREAS_WITH_ENDPOINTS = [area for area in settings.AREAS if find_spec(area) and f
 urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
+    path("health/detail", operations.detail),
+    path("health/canary", operations.canary),
+    path("metrics", operations.metrics),
     path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("v1/", include([path("", include(f"{area}.urls")) for area in AREAS_WITH_ENDPOINTS])),

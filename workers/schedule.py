@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
+import httpx
 import structlog
+from django.conf import settings
 from django.db import close_old_connections, connections
 
 from kyc.audit import services as audit
@@ -15,6 +17,7 @@ from kyc.core import clock
 from kyc.core.scope import acting_as_system, acting_for, atomic
 from kyc.evidence import janitor
 from kyc.http import idempotency
+from kyc.operations import services as operations
 from kyc.tenants.models import Tenant
 from kyc.verifications import services as verifications
 from kyc.webhooks import services as webhooks
@@ -43,10 +46,18 @@ DUTIES = [
     Duty("seal_audit_log", 1, lambda: audit.seal(now=clock.now())),
     Duty("publish_checkpoints", 5, lambda: audit.publish(now=clock.now())),
     Duty("sweep_webhooks", 10, lambda: webhooks.sweep(now=clock.now())),
+    Duty("send_canary", 30, lambda: send_canary()),
+    Duty("purge_canaries", 3600, lambda: operations.purge(now=clock.now())),
     Duty("sweep_evidence", 60, lambda: janitor.sweep(now=clock.now())),
     Duty("purge_webhooks", 3600, lambda: webhooks.purge(now=clock.now())),
     Duty("purge_idempotency_keys", 3600, lambda: purge()),
 ]
+
+
+def send_canary() -> None:
+    """Through the web's door, so that the web is part of what is proved."""
+    token = {"Authorization": f"Bearer {settings.OPERATIONS_TOKEN}"}
+    httpx.post(f"{settings.PUBLIC_URL}/health/canary", headers=token, timeout=10).raise_for_status()
 
 
 def purge() -> int:

@@ -116,7 +116,8 @@ class Service:
             "VOUCH_HOME": str(self.home),
             "VOUCH_PROCESS": process,
             "VOUCH_PUBLIC_URL": self.url,
-            "VOUCH_SECRET_KEY": self._secret_key(),
+            "VOUCH_SECRET_KEY": self._secret("secret_key"),
+            "VOUCH_OPERATIONS_TOKEN": self._secret("operations_token"),
             "VOUCH_WEBHOOK_ALLOW_PRIVATE": "true",  # on this machine the receivers are on it, too
             "DJANGO_SETTINGS_MODULE": "kyc.settings",
         }  # fmt: skip
@@ -174,8 +175,8 @@ class Service:
     def tail(self, name: str, size: int = 2000) -> str:
         return (self.home / "log" / f"{name}.log").read_bytes()[-size:].decode(errors="replace")
 
-    def _secret_key(self) -> str:
-        path = self.home / "secret_key"
+    def _secret(self, name: str) -> str:
+        path = self.home / name
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(secrets.token_urlsafe(48))

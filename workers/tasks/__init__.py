@@ -14,6 +14,7 @@ MODULES = {
     "embed": "single",
     "compare": "single",
     "search": "single",
+    "canary": "canary",
 }
 
 
