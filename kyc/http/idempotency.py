@@ -2,6 +2,7 @@
 
 A twin that arrives while the first is under way gets 409 with Retry-After; another body or path under the key
 gets 409. Only successes are stored: an error has written nothing, so the request may simply be tried again.
+Stored answers are sealed under the tenant's key: they carry names and secrets that are shown once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from django.http import HttpResponse
 from kyc.core.errors import Conflict, Problem
 from kyc.core.scope import alias, current
 from kyc.http.models import StoredResponse
+from kyc.vault import services as vault
 
+SEALED = 1  # version of what is sealed: the body as it was sent
 KEEP = timedelta(hours=48)  # promised: 24 hours at least
 SHAPE = re.compile(r"^[\x21-\x7e]{1,255}$")
 
@@ -66,7 +69,8 @@ def replay(key: str, print_: bytes, *, now: datetime) -> HttpResponse | None:
         raise KeyReused()
     if stored.held_until and stored.held_until > now:
         raise InFlight()
-    return _response(stored.status, bytes(stored.body), stored.headers)
+    body = vault.open_sealed(_owner(), _place(key), SEALED, bytes(stored.body))
+    return _response(stored.status, body, stored.headers)
 
 
 def reserve(key: str) -> None:
@@ -87,7 +91,7 @@ def store(key: str, print_: bytes, response: HttpResponse, *, now: datetime, hel
         fingerprint=print_,
         status=response.status_code,
         headers=_kept(response),
-        body=response.content,
+        body=_sealed(key, response),
         created_at=now,
         expires_at=now + KEEP,
         held_until=held_until,
@@ -97,13 +101,25 @@ def store(key: str, print_: bytes, response: HttpResponse, *, now: datetime, hel
 def settle(key: str, response: HttpResponse) -> None:
     """Replace an accepted answer by the one the waiting caller received."""
     StoredResponse.objects.filter(tenant_id=current().tenant_id, key=key).update(
-        status=response.status_code, headers=_kept(response), body=response.content, held_until=None
+        status=response.status_code, headers=_kept(response), body=_sealed(key, response), held_until=None
     )
 
 
 def purge(*, now: datetime) -> int:
     """Drop what has expired; for the schedule, under the system scope."""
     return StoredResponse.objects.filter(expires_at__lte=now).delete()[0]
+
+
+def _sealed(key: str, response: HttpResponse) -> bytes:
+    return vault.seal(_owner(), _place(key), SEALED, response.content)
+
+
+def _owner() -> str:
+    return f"tenant:{current().tenant_id}"
+
+
+def _place(key: str) -> str:
+    return f"http.storedresponse.body:{key}"
 
 
 def _kept(response: HttpResponse) -> dict[str, str]:
