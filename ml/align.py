@@ -79,14 +79,6 @@ def align(image: Pixels, points: Points, template: Points, size: int) -> Pixels:
     return warp(image, similarity(points, template), size)
 
 
-def square(image: Pixels, centre: tuple[float, float], side: float, size: int) -> Pixels:
-    """An upright square of `side` px around `centre`, resized to (size, size, 3); anti-aliased, black outside."""
-    turn = complex(size / side)
-    corner = complex(centre[0] - side / 2, centre[1] - side / 2)
-    # edges meet edges, while a similarity maps pixel centres: hence the half pixels
-    return warp(image, Similarity(turn, -HALF - turn * (corner - HALF)), size)
-
-
 def as_complex(points: Points) -> NDArray[np.complex128]:
     return points[..., 0].astype(np.float64) + 1j * points[..., 1]
 

@@ -16,13 +16,15 @@ import numpy as np
 
 from ml.align import align
 from ml.decode import Caged, Decoder
-from ml.detect import Detection, Detector, build_detector, rescale
+from ml.detect import Detector, build_detector, rescale
 from ml.embed import Recogniser
 from ml.errors import EngineError, PackError
+from ml.liveness import Liveness, PadModel, PassiveLiveness, Subject, fusion
 from ml.packs import TEMPLATES, Pack, Role, from_environment, open_active
+from ml.quality import assess
 from ml.runtime import Precision, RuntimeName, load
 from ml.stopwatch import Stopwatch
-from ml.types import Analysis, Embedding, Face, Image, ModelRef, Pixels, Points, Want, eye_distance
+from ml.types import Analysis, Embedding, Face, Image, Measure, ModelRef, Pixels, Points, Want, eye_distance
 
 EVERYTHING: frozenset[Want] = frozenset(("detect", "quality", "liveness", "embed"))
 DETAIL = 1024   # px of longest side decoded at first: the detector works at 640, and most faces need no more
@@ -33,40 +35,40 @@ ROLES: tuple[Role, ...] = ("detector", "recogniser", "pad")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A decoded photograph and who is in it, px of `image`."""
+    """A decoded photograph and who is in it."""
 
     image: Image
-    detection: Detection
+    faces: tuple[Face, ...]  # px of `image`, likeliest subject first
+    turned: int              # degrees, see `Analysis`
 
-    @property
-    def face(self) -> Face:
-        return self.detection.faces[0]
+    def on(self, image: Image) -> Seen:
+        """The same faces in the same photograph at another scale."""
+        factor = image.width / self.image.width
+        return replace(self, image=image, faces=tuple(rescale(face, factor) for face in self.faces))
 
 
 class Engine:
     """One device's models. Threads gain nothing by sharing it directly: `ml.batching` gathers them."""
 
-    def __init__(self, detector: Detector, recogniser: Recogniser, *, decoder: Decoder,
+    def __init__(self, detector: Detector, recogniser: Recogniser, liveness: PassiveLiveness, *, decoder: Decoder,
                  models: tuple[ModelRef, ...]) -> None:
         self.models = models
-        self._detector, self._recogniser, self._decoder = detector, recogniser, decoder
+        self.detector, self.recogniser, self.liveness, self.decoder = detector, recogniser, liveness, decoder
 
     @classmethod
     def from_packs(cls, root: Path, *, device: str = "cpu", runtime: RuntimeName = "auto",
                    precision: Precision = "fp32", threads: int | None = None, decoder: Decoder | None = None,
-                   allowed_licences: Collection[str] | None = None, candidate: Pack | None = None) -> Engine:
+                   allowed_licences: Collection[str] | None = None) -> Engine:
         """The packs in use under `root` (`python -m ml packs use`), on the device named, or an error.
 
-        decoder: None starts `Caged()`, one helper per core. candidate: takes the place of the pack in use for
-        its role, to judge or shadow it before cut-over. Raises PackError, DeviceError.
+        decoder: None starts `Caged()`, one helper per core. Raises PackError, DeviceError.
         """
         options: dict[str, Any] = {"device": device, "runtime": runtime, "precision": precision, "threads": threads}
         packs = open_roles(root, from_environment() if allowed_licences is None else allowed_licences)
-        if candidate is not None:
-            packs[candidate.manifest.role] = (candidate,)
         recogniser = packs["recogniser"][0]
         return cls(build_detector(packs["detector"][0], **options),
                    Recogniser(recogniser, load(recogniser, **options)),
+                   PassiveLiveness([PadModel(pack, load(pack, **options)) for pack in packs["pad"]], fusion.read(root)),
                    decoder=decoder or Caged(),
                    models=tuple(pack.ref for group in packs.values() for pack in group))
 
@@ -84,59 +86,69 @@ class Engine:
         Between the stages, dictionaries go from an image's place in `batch` to what is known of it.
         """
         watch = Stopwatch()
-        with watch("decode", len(batch)):
-            decoded = self._decoder.decode_many(batch, detail=DETAIL)
-        photos = {place: image for place, image in enumerate(decoded) if isinstance(image, Image)}
-        with watch("detect", len(photos)):
+        with watch("decode", range(len(batch))):
+            decoded = dict(enumerate(self.decoder.decode_many(batch, detail=DETAIL)))
+        errors = {place: error for place, error in decoded.items() if isinstance(error, EngineError)}
+        photos = {place: image for place, image in decoded.items() if isinstance(image, Image)}
+
+        with watch("detect", photos):
             seen = self._detect(photos)
-        with watch("detail", len(photos)):
-            seen = {place: self._at_full_detail(one, batch[place]) for place, one in seen.items()}
-        subjects = {place: one for place, one in seen.items() if one.detection.faces}
-        with watch("align", len(subjects)):
+        with watch("detail", photos):
+            seen = self._look_closer(seen, batch, errors)
+        subjects = {place: Subject(one.image, one.faces[0]) for place, one in seen.items() if one.faces}
+        with watch("align", subjects):
             crops = {place: align(one.image.pixels, one.face.landmarks, EVIDENCE_TEMPLATE, EVIDENCE)
                      for place, one in subjects.items()}
+
+        quality: dict[int, tuple[Measure, ...]] = {}
+        if "quality" in wants:
+            with watch("quality", subjects):
+                quality = {place: assess(seen[place].image, seen[place].faces, crop) for place, crop in crops.items()}
+        liveness: dict[int, Liveness] = {}
+        if "liveness" in wants:
+            with watch("liveness", subjects):
+                liveness = dict(zip(subjects, self.liveness.judge(list(subjects.values())), strict=True))
         embeddings: dict[int, Embedding] = {}
-        if "embed" in wants and subjects:
-            with watch("embed", len(subjects)):
+        if "embed" in wants:
+            with watch("embed", subjects):
                 embeddings = self._embed(subjects)
-        return [image if isinstance(image, EngineError) else
-                self._analysis(seen[place], crop=crops.get(place), embedding=embeddings.get(place),
-                               milliseconds=watch.shares())
-                for place, image in enumerate(decoded)]
+
+        return [errors[place] if place in errors else
+                summarise(seen[place], crop=crops.get(place), quality=quality.get(place, ()),
+                          liveness=liveness.get(place, Liveness()), embedding=embeddings.get(place),
+                          models=self.models, milliseconds=watch.shares(place))
+                for place in decoded]
 
     def _detect(self, photos: dict[int, Image]) -> dict[int, Seen]:
-        detections = self._detector.detect([image.pixels for image in photos.values()])
-        return {place: Seen(image, detection)
+        detections = self.detector.detect([image.pixels for image in photos.values()])
+        return {place: Seen(image, detection.faces, detection.turned)
                 for (place, image), detection in zip(photos.items(), detections, strict=True)}
 
-    def _at_full_detail(self, one: Seen, data: bytes) -> Seen:
-        """The same, decoded again larger, when the reduced decode shows the face smaller than the crop wants it."""
-        image, faces = one.image, one.detection.faces
-        if image.scale == 1.0 or not faces:
-            return one
-        missing = self._recogniser.eye_distance / max(eye_distance(faces[0]), 1.0)
-        if missing <= 1.0:
-            return one
-        larger = self._decoder.decode(data, detail=ceil(max(image.width, image.height) * missing))
-        factor = larger.width / image.width
-        return Seen(larger, replace(one.detection, faces=tuple(rescale(face, factor) for face in faces)))
+    def _look_closer(self, seen: dict[int, Seen], batch: Sequence[bytes],
+                     errors: dict[int, EngineError]) -> dict[int, Seen]:
+        """The same, decoded again at more detail where the face is smaller than the recogniser's crop."""
+        closer = {}
+        for place, one in seen.items():
+            missing = self.recogniser.eye_distance / max(eye_distance(one.faces[0]), 1.0) if one.faces else 0.0
+            if one.image.scale == 1.0 or missing <= 1.0:
+                closer[place] = one
+                continue
+            try:
+                detail = ceil(max(one.image.width, one.image.height) * missing)
+                closer[place] = one.on(self.decoder.decode(batch[place], detail=detail))
+            except EngineError as error:
+                errors[place] = error
+        return closer
 
-    def _embed(self, subjects: dict[int, Seen]) -> dict[int, Embedding]:
-        crops = [self._recogniser.crop(one.image.pixels, one.face) for one in subjects.values()]
-        return dict(zip(subjects, self._recogniser.embed(crops), strict=True))
-
-    def _analysis(self, one: Seen, *, crop: Pixels | None, embedding: Embedding | None,
-                  milliseconds: dict[str, float]) -> Analysis:
-        faces = tuple(rescale(face, 1 / one.image.scale) for face in one.detection.faces)
-        return Analysis(
-            width=one.image.source_width, height=one.image.source_height,
-            faces=faces, face=faces[0] if faces else None, turned=one.detection.turned,
-            crop=crop, quality=(), embedding=embedding, pad=(), pad_refused=None,
-            models=self.models, milliseconds=milliseconds)
+    def _embed(self, subjects: dict[int, Subject]) -> dict[int, Embedding]:
+        if not subjects:
+            return {}
+        crops = [self.recogniser.crop(one.image.pixels, one.face) for one in subjects.values()]
+        return dict(zip(subjects, self.recogniser.embed(crops), strict=True))
 
     def close(self) -> None:
         """End the decode helpers."""
-        self._decoder.close()
+        self.decoder.close()
 
 
 def open_roles(root: Path, allowed: Collection[str]) -> dict[Role, tuple[Pack, ...]]:
@@ -146,3 +158,14 @@ def open_roles(root: Path, allowed: Collection[str]) -> dict[Role, tuple[Pack, .
         if not packs[role]:
             raise PackError("pack_missing", f"no {role} pack is in use under {root}")
     return packs
+
+
+def summarise(seen: Seen, *, crop: Pixels | None, quality: tuple[Measure, ...], liveness: Liveness,
+              embedding: Embedding | None, models: tuple[ModelRef, ...], milliseconds: dict[str, float]) -> Analysis:
+    """What the stages found, in px of the source photograph."""
+    faces = tuple(rescale(face, 1 / seen.image.scale) for face in seen.faces)
+    return Analysis(
+        width=seen.image.source_width, height=seen.image.source_height, turned=seen.turned,
+        faces=faces, face=faces[0] if faces else None, crop=crop, quality=quality, embedding=embedding,
+        pad=liveness.scores, live=liveness.live, pad_refused=liveness.refused,
+        models=models, milliseconds=milliseconds)

@@ -102,6 +102,7 @@ class Analysis:
     pad_refused: str | None         # reason code when PAD packs exist but the image is unfit for them
     models: tuple[ModelRef, ...]
     milliseconds: dict[str, float] = field(default_factory=dict)  # stage -> ms
+    live: float | None = None  # 0..1, `pad` fused (ml.liveness.fusion); None when nothing was scored
     turned: int = 0  # degrees counter-clockwise the photo was turned before a face showed: 0, 90, 180, 270
 
 

@@ -26,13 +26,13 @@ X32_BIT = 0x4000_0000  # the x32 system calls alias the allowed numbers' argumen
 # All a decoder needs: talk over descriptors it already holds, manage memory, read clocks, end.
 # Not there: open, socket, connect, execve, clone, fork, ptrace, kill of others, ftruncate.
 SYSCALLS: dict[str, tuple[int, dict[str, int]]] = {
-    "x86_64": (0xC000_003E, dict(
+    "x86_64": (0xC000_003E, dict(  # noqa: C408 reads like the kernel's table
         read=0, write=1, close=3, poll=7, lseek=8, mmap=9, mprotect=10, munmap=11, brk=12, rt_sigaction=13,
         rt_sigprocmask=14, rt_sigreturn=15, sched_yield=24, mremap=25, madvise=28, getpid=39, sendto=44,
         recvfrom=45, sendmsg=46, recvmsg=47, exit=60, getrusage=98, sigaltstack=131, gettid=186, futex=202,
         restart_syscall=219, clock_gettime=228, clock_nanosleep=230, exit_group=231, ppoll=271,
         getrandom=318, membarrier=324, rseq=334)),
-    "aarch64": (0xC000_00B7, dict(
+    "aarch64": (0xC000_00B7, dict(  # noqa: C408
         close=57, lseek=62, read=63, write=64, ppoll=73, exit=93, exit_group=94, futex=98, clock_gettime=113,
         clock_nanosleep=115, sched_yield=124, restart_syscall=128, sigaltstack=132, rt_sigaction=134,
         rt_sigprocmask=135, rt_sigreturn=139, getrusage=165, getpid=172, gettid=178, sendto=206,
