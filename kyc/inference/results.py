@@ -111,3 +111,11 @@ def failed(sender, job: Job, now: datetime, **_) -> None:
         row = Inference.objects.select_for_update().filter(pk=job.subject_id, state=Inference.State.PROCESSING).first()
         if row:
             _end(row, state=Inference.State.FAILED, reason="processing_failed", now=now)
+
+
+@receiver(outbox.released, dispatch_uid="inference_goes_on")
+def goes_on(sender, job: Job, now: datetime, **_) -> None:
+    if job.subject_type == "inference":
+        Inference.objects.filter(pk=job.subject_id, state=Inference.State.FAILED).update(
+            state=Inference.State.PROCESSING, reason="", finished_at=None
+        )

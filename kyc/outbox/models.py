@@ -23,9 +23,7 @@ class Job(models.Model):
         QUARANTINED = "quarantined"  # three attempts, or one that can never succeed: a person looks
 
     id = models.TextField(primary_key=True, default=job_id)
-    tenant = models.ForeignKey(
-        "tenants.Tenant", models.CASCADE, null=True
-    )  # null: the deployment's own (canary)
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, null=True)  # null: the deployment's own (canary)
     kind = models.TextField()  # the task: "verify", "deliver", ...
     queue = models.TextField()  # "gpu" | "io"
     priority = models.SmallIntegerField(default=0)  # 0 interactive, 10 bulk; smaller first
@@ -52,13 +50,10 @@ class Job(models.Model):
                 name="job_state_known",
             ),
             models.CheckConstraint(
-                condition=Q(state="leased", lease_until__isnull=False)
-                | ~Q(state="leased") & Q(lease_until=None),
+                condition=Q(state="leased", lease_until__isnull=False) | ~Q(state="leased") & Q(lease_until=None),
                 name="a_lease_exactly_while_leased",
             ),
-            models.CheckConstraint(
-                condition=~Q(state="quarantined") | ~Q(reason=""), name="quarantine_says_why"
-            ),
+            models.CheckConstraint(condition=~Q(state="quarantined") | ~Q(reason=""), name="quarantine_says_why"),
             # one piece of work of a kind per subject at a time: a double submit cannot make two
             models.UniqueConstraint(
                 "kind",

@@ -63,22 +63,16 @@ def unpublish(ids: list[str]) -> None:
 def forgotten(*, now: datetime) -> int:
     """Jobs the broker was told of and no worker took: tell it again. Twice told is harmless, never told is not."""
     with atomic():
-        return Job.objects.filter(state=Job.State.PENDING, published_at__lt=now - FORGOTTEN).update(
-            published_at=None
-        )
+        return Job.objects.filter(state=Job.State.PENDING, published_at__lt=now - FORGOTTEN).update(published_at=None)
 
 
 def reap(*, now: datetime) -> int:
     """Leases that ran out: the worker is dead or stuck. Back to pending, or to quarantine."""
     with atomic():
-        expired = Job.objects.select_for_update(skip_locked=True).filter(
-            state=Job.State.LEASED, lease_until__lt=now
-        )
+        expired = Job.objects.select_for_update(skip_locked=True).filter(state=Job.State.LEASED, lease_until__lt=now)
         for job in (jobs := list(expired[:500])):
             if job.attempt >= MAX_ATTEMPTS:
-                _quarantine(
-                    job, reason=job.reason or f"the worker died in each of {MAX_ATTEMPTS} attempts", now=now
-                )
+                _quarantine(job, reason=job.reason or f"the worker died in each of {MAX_ATTEMPTS} attempts", now=now)
             else:
                 job.state, job.lease_until, job.published_at, job.run_after = (
                     Job.State.PENDING,

@@ -21,15 +21,14 @@ from kyc.outbox.errors import LostClaim, NotQuarantined, QueueFull
 from kyc.outbox.models import Job
 
 MAX_ATTEMPTS = 3  # a crash may be bad luck twice; the third time it is the job
-LEASE = timedelta(
-    seconds=60
-)  # the slowest accepted inference is 20 s on a slow CPU; twice that and a restart
+LEASE = timedelta(seconds=60)  # the slowest accepted inference is 20 s on a slow CPU; twice that and a restart
 RETRY_IN = (timedelta(seconds=1), timedelta(seconds=5))  # after the first and the second failed attempt
 FORGOTTEN = timedelta(seconds=30)  # published and never claimed for this long: the broker lost it
 MAX_OPEN_PER_TENANT = 2_000  # at 10 decisions/s a wait of 200 s: longer is no service
 MAX_OPEN = 10_000  # in the whole deployment, per queue
 
-quarantined = Signal()  # job: in the same transaction, so that its subject can move too
+quarantined = Signal()  # job, now: in the same transaction, so that its subject can move too
+released = Signal()  # job, now: likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +91,7 @@ def claim(*, job_id: str, worker: str, now: datetime, lease: timedelta = LEASE) 
         if job.deadline and job.deadline <= now:
             return _quarantine(job, reason="deadline passed before a worker was free", now=now)
         if job.attempt >= MAX_ATTEMPTS:
-            return _quarantine(
-                job, reason=job.reason or f"the worker died in each of {MAX_ATTEMPTS} attempts", now=now
-            )
+            return _quarantine(job, reason=job.reason or f"the worker died in each of {MAX_ATTEMPTS} attempts", now=now)
         job.state, job.attempt, job.started_at = Job.State.LEASED, job.attempt + 1, now
         job.lease_until, job.leased_by = now + lease, worker
         job.save(update_fields=["state", "attempt", "started_at", "lease_until", "leased_by"])
@@ -125,14 +122,10 @@ def extend(claim: Claim, *, now: datetime, lease: timedelta = LEASE) -> None:
 def give_back(claim: Claim, *, now: datetime) -> None:
     """A worker that is told to stop returns what it has not begun; the attempt does not count."""
     with atomic():
-        _still_ours(
-            claim, state=Job.State.PENDING, lease_until=None, published_at=None, attempt=F("attempt") - 1
-        )
+        _still_ours(claim, state=Job.State.PENDING, lease_until=None, published_at=None, attempt=F("attempt") - 1)
 
 
-def fail(
-    claim: Claim, *, reason: str, retryable: bool, now: datetime, retry_in: timedelta | None = None
-) -> None:
+def fail(claim: Claim, *, reason: str, retryable: bool, now: datetime, retry_in: timedelta | None = None) -> None:
     """This attempt failed: try again later, or quarantine."""
     with atomic():
         if retryable and claim.attempt < MAX_ATTEMPTS:
@@ -173,6 +166,7 @@ def release(*, job_id: str, now: datetime) -> Job:
             raise NotFound()
         if not moved:
             raise NotQuarantined()
+        released.send(Job, job=job, now=now)
     return job
 
 

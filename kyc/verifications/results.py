@@ -172,3 +172,13 @@ def in_error(sender, job: Job, now: datetime, **_) -> None:
         if case:
             reason = "deadline_passed" if "deadline" in job.reason else "processing_failed"
             move(case, to=State.ERROR, now=now, reasons=[reason])
+
+
+@receiver(outbox.released, dispatch_uid="verification_goes_on")
+def goes_on(sender, job: Job, now: datetime, **_) -> None:
+    """A released job takes its case out of error; a case that moved on meanwhile stays where it is."""
+    if job.subject_type != "verification":
+        return
+    case = Verification.objects.select_for_update().filter(pk=job.subject_id, state=State.ERROR).first()
+    if case:
+        move(case, to=State.PROCESSING, now=now, reasons=[])

@@ -10,6 +10,7 @@ from kyc.core.errors import LostRace, NotFound
 from kyc.core.scope import atomic, current
 from kyc.evidence.models import Media
 from kyc.faces import queries as faces
+from kyc.outbox import queries as outbox_queries
 from kyc.outbox import services as outbox
 from kyc.verifications import queries, rules
 from kyc.verifications.errors import ConsentMissing, IllegalMove, InputMissing, NotEnrolled, SandboxOnly, WrongMedia
@@ -133,14 +134,14 @@ def expire_due(*, now: datetime, limit: int = 500) -> int:
 
 
 def retry(*, verification_id: str, now: datetime) -> Verification:
-    """Let a case in error try again with the images it has."""
+    """Let a case in error try again with the images it has: its quarantined job is released."""
     with atomic():
         case = _locked(verification_id)
-        move(case, to=State.PROCESSING, now=now, reasons=[])
-        outbox.enqueue(
-            kind="verify", queue="gpu", subject_type="verification", subject_id=case.pk,
-            payload={"submission": case.submission}, priority=case.priority, now=now,
-        )  # fmt: skip
+        stuck = outbox_queries.quarantined().filter(subject_type="verification", subject_id=case.pk).last()
+        if case.state != State.ERROR or stuck is None:
+            raise IllegalMove(f"A verification that is {case.state} has nothing to try again.")
+        outbox.release(job_id=stuck.pk, now=now)
+        case.refresh_from_db()
     return case
 
 

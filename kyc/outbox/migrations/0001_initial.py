@@ -75,9 +75,7 @@ class Migration(migrations.Migration):
                 ("reason", models.TextField(blank=True, default="")),
                 (
                     "tenant",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.CASCADE, to="tenants.tenant"
-                    ),
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to="tenants.tenant"),
                 ),
             ],
             options={
@@ -95,9 +93,7 @@ class Migration(migrations.Migration):
                         condition=models.Q(("state", "pending")),
                         name="job_published",
                     ),
-                    models.Index(
-                        models.F("lease_until"), condition=models.Q(("state", "leased")), name="job_leases"
-                    ),
+                    models.Index(models.F("lease_until"), condition=models.Q(("state", "leased")), name="job_leases"),
                     models.Index(
                         models.F("queue"),
                         models.F("tenant"),
@@ -105,18 +101,12 @@ class Migration(migrations.Migration):
                         name="job_open",
                     ),
                     models.Index(models.F("subject_type"), models.F("subject_id"), name="job_subject"),
-                    models.Index(
-                        models.F("finished_at"), condition=models.Q(("state", "done")), name="job_finished"
-                    ),
+                    models.Index(models.F("finished_at"), condition=models.Q(("state", "done")), name="job_finished"),
                 ],
                 "constraints": [
+                    models.CheckConstraint(condition=models.Q(("queue__in", ["gpu", "io"])), name="job_queue_known"),
                     models.CheckConstraint(
-                        condition=models.Q(("queue__in", ["gpu", "io"])), name="job_queue_known"
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            ("state__in", ["pending", "leased", "done", "canceled", "quarantined"])
-                        ),
+                        condition=models.Q(("state__in", ["pending", "leased", "done", "canceled", "quarantined"])),
                         name="job_state_known",
                     ),
                     models.CheckConstraint(
