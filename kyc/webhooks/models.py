@@ -163,6 +163,7 @@ class Delivery(models.Model):
         indexes = [
             models.Index("endpoint", "object_id", "sequence", condition=Q(state__in=OPEN), name="open_in_order"),
             models.Index("next_attempt_at", condition=Q(state__in=OPEN), name="open_by_time"),
+            models.Index("tenant", "endpoint", condition=Q(state=DELIVERING), name="under_way"),
             models.Index("tenant", "endpoint", F("id").desc(), name="deliveries_of_an_endpoint"),
         ]
 

@@ -26,8 +26,12 @@ SPREAD_LONGEST = HOUR
 DISABLE_AFTER = 72 * HOUR  # of nothing but failures: a weekend and a day
 DISABLE_FAILURES = 10  # and this many of them: two lost requests, three days apart, are no outage
 
-MAX_IN_FLIGHT = 4  # attempts at once to one endpoint: a slow receiver cannot hold every worker
-CROWDED = 2 * SECOND  # until a delivery looks again whether its endpoint has room
+# Attempts at once: slow receivers (dead ones are spared) must not hold all 16 threads of an io worker.
+MAX_IN_FLIGHT = 6  # to one endpoint
+MAX_OF_TENANT = 8  # to all endpoints of a tenant
+CROWDED = 0.5 * SECOND  # until a delivery looks again whether there is room,
+CROWDED_SPREAD = timedelta(milliseconds=50)  # and this per waiting one, so that all of them look 20 times a second
+CROWDED_LONGEST = MINUTE
 MAX_ENDPOINTS = 20  # per tenant: each event is one delivery to each of them
 SECRET_OVERLAP = 24 * HOUR  # both secrets sign after a rotation: one deploy cycle of a careful bank
 KEEP = timedelta(days=90)  # events and their deliveries; whatever was missed is asked for long before
@@ -64,6 +68,16 @@ def after_failure(health: Health, *, now: datetime) -> Health:
         doublings = min(failures - HOLD_FROM, 10)  # 10 s, 20 s, ... far beyond HOLD_LONGEST, without overflow
         held_until = now + min(10 * SECOND * 2**doublings, HOLD_LONGEST)
     return Health(failures, health.failing_since or now, held_until)
+
+
+def has_room(*, to_endpoint: int, to_tenant: int) -> bool:
+    """`to_...`: attempts under way."""
+    return to_endpoint < MAX_IN_FLIGHT and to_tenant < MAX_OF_TENANT
+
+
+def crowded_until(*, now: datetime, waiting: int, dice: float) -> datetime:
+    """When one of `waiting` deliveries looks again for room."""
+    return now + CROWDED + min(max(CROWDED, CROWDED_SPREAD * waiting), CROWDED_LONGEST) * dice
 
 
 def spared_until(held_until: datetime, *, waiting: int, dice: float) -> datetime:

@@ -381,18 +381,18 @@ def test_being_spared_counts_no_attempt_and_ends_within_the_day(bank):
     assert delivery.finished_at <= after(hours=25)
 
 
-def test_a_slow_endpoint_has_at_most_four_attempts_under_way(bank):
+def test_a_slow_endpoint_has_at_most_six_attempts_under_way(bank):
     an_endpoint()
-    for _ in range(6):
+    for _ in range(9):
         something_happens()
     jobs = due()
-    claims = [outbox.claim(job_id=job, worker="test", now=NOW) for job in jobs[:5]]
+    claims = [outbox.claim(job_id=job, worker="test", now=NOW) for job in jobs[:7]]
     sent = []
 
     class Slow(Scripted):
         def send(self, url, **request):
             sent.append(url)
-            if len(sent) < 5 and len(sent) < len(claims):
+            if len(sent) < len(claims):
                 start(len(sent))  # the next worker begins while this one waits for its answer
             return super().send(url, **request)
 
@@ -401,8 +401,7 @@ def test_a_slow_endpoint_has_at_most_four_attempts_under_way(bank):
         services.deliver(delivery_id=claim.job.subject_id, claim=claim, now=NOW, sender=Slow(200))
 
     start(0)
-    assert len(sent) == policy.MAX_IN_FLIGHT
-    assert [d.state for d in deliveries()].count("delivered") == 4
+    assert len(sent) == policy.MAX_IN_FLIGHT == [d.state for d in deliveries()].count("delivered")
     work(after(seconds=10), sender=Scripted(200))
     assert {d.state for d in deliveries()} == {"delivered"}
 

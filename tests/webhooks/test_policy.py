@@ -15,8 +15,11 @@ from kyc.webhooks.policy import (
     MAX_RETRY_AFTER,
     Health,
     after_failure,
+    crowded_until,
+    has_room,
     is_lost,
     next_attempt,
+    spared_until,
 )
 
 NOW = datetime(2030, 1, 7, 9, 0, tzinfo=UTC)
@@ -72,3 +75,15 @@ def test_an_endpoint_is_lost_after_three_days_of_many_failures(failures, hours, 
 
 def test_a_healthy_endpoint_is_never_lost():
     assert not is_lost(Health(), now=NOW)
+
+
+def test_an_endpoint_and_a_tenant_have_their_bounds():
+    assert has_room(to_endpoint=5, to_tenant=7)
+    assert not has_room(to_endpoint=6, to_tenant=6)
+    assert not has_room(to_endpoint=0, to_tenant=8)
+
+
+@given(st.integers(0, 100_000), st.floats(0, 1))
+def test_however_many_wait_none_looks_again_at_once_or_after_more_than_its_bound(waiting, dice):
+    assert NOW < crowded_until(now=NOW, waiting=waiting, dice=dice) <= NOW + timedelta(seconds=61)
+    assert NOW <= spared_until(NOW, waiting=waiting, dice=dice) <= NOW + timedelta(hours=1)

@@ -312,6 +312,15 @@ class Migration(migrations.Migration):
                 name="failing_has_a_beginning",
             ),
         ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                models.F("tenant"),
+                models.F("endpoint"),
+                condition=models.Q(("state", "delivering")),
+                name="under_way",
+            ),
+        ),
         TenantTable("webhooks_endpoint"),
         TenantTable("webhooks_endpointhealth"),
         TenantTable("webhooks_objectsequence"),

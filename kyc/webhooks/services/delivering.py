@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError
+from django.db.models import Count, Q
 
 from kyc.core.errors import Unavailable
 from kyc.core.scope import acting_for, atomic
@@ -144,17 +145,25 @@ def _too_early(delivery: Delivery, now: datetime) -> datetime | None:
         return delivery.next_attempt_at
     # from here on, one delivery of the endpoint at a time
     health = EndpointHealth.objects.select_for_update(no_key=True).get(pk=delivery.endpoint_id)
-    under_way = Delivery.objects.filter(endpoint_id=delivery.endpoint_id, state=DELIVERING, lease_until__gt=now)
-    if under_way.count() >= policy.MAX_IN_FLIGHT:
-        return now + policy.CROWDED * (1 + dice())
+    if not policy.has_room(**_under_way(delivery, now)):
+        return policy.crowded_until(now=now, waiting=_waiting(delivery), dice=dice())
     if health.held_until is None or delivery.manual:
         return None
     if health.held_until > now:
-        waiting = Delivery.objects.filter(endpoint_id=delivery.endpoint_id, state__in=OPEN)[:COUNTED].count()
-        return policy.spared_until(health.held_until, waiting=waiting, dice=dice())
+        return policy.spared_until(health.held_until, waiting=_waiting(delivery), dice=dice())
     # this one is the probe; if it dies unheard, the next may probe soon
     EndpointHealth.objects.filter(pk=health.pk).update(held_until=now + policy.PROBE)
     return None
+
+
+def _under_way(delivery: Delivery, now: datetime) -> dict[str, int]:
+    attempts = Delivery.objects.filter(tenant_id=delivery.tenant_id, state=DELIVERING, lease_until__gt=now)
+    here = Q(endpoint_id=delivery.endpoint_id)
+    return attempts.aggregate(to_endpoint=Count("pk", filter=here), to_tenant=Count("pk"))
+
+
+def _waiting(delivery: Delivery) -> int:
+    return Delivery.objects.filter(endpoint_id=delivery.endpoint_id, state__in=OPEN)[:COUNTED].count()
 
 
 def _postpone(delivery: Delivery, at: datetime, now: datetime) -> None:
