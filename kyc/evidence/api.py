@@ -92,9 +92,7 @@ class AllMedia(ApiView):
     def prepare(self, request: Request) -> Media:
         """Decoding, sealing and storing, before the transaction that makes it count."""
         given = self.valid(NewMedia)
-        return services.upload(
-            applicant_id=given["applicant"], kind=given["kind"], data=given["file"], now=clock.now()
-        )
+        return services.upload(applicant_id=given["applicant"], kind=given["kind"], data=given["file"], now=clock.now())
 
     def fingerprint(self, request: Request) -> bytes:
         return uploads.fingerprint(request)
@@ -126,7 +124,8 @@ class Content(ApiView):
     @extend_schema(
         operation_id="media_content",
         responses={
-            (200, "image/jpeg"): OpenApiTypes.BINARY, (410, "application/problem+json"): OpenApiTypes.OBJECT,
+            (200, "image/jpeg"): OpenApiTypes.BINARY,
+            (410, "application/problem+json"): OpenApiTypes.OBJECT,
         },
         description="The normalised image: upright, without metadata. Each reading is noted in the audit log.",
     )

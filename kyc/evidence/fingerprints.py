@@ -16,8 +16,8 @@ BITS = 64
 @dataclass(frozen=True, slots=True, repr=False)
 class Secrets:
     digest_key: bytes
-    xor: int                 # 64 bits
-    order: tuple[int, ...]   # a permutation of 0..63
+    xor: int  # 64 bits
+    order: tuple[int, ...]  # a permutation of 0..63
 
     @classmethod
     def of(cls, seed: bytes) -> Secrets:
@@ -33,14 +33,14 @@ def digest(upload: bytes, secrets: Secrets) -> bytes:
     return hmac.digest(secrets.digest_key, hashlib.sha256(upload).digest(), "sha256")
 
 
-def mask(dhash: int, secrets: Secrets) -> int:
+def mask(phash: int, secrets: Secrets) -> int:
     """The perceptual hash with its bits shuffled and flipped by the tenant's secret, as PostgreSQL's signed bigint.
 
     Hamming distances stay what they were; the picture's coarse light and shade no longer show.
     """
     shuffled = 0
     for position in secrets.order:
-        shuffled = shuffled << 1 | (dhash >> position & 1)
+        shuffled = shuffled << 1 | (phash >> position & 1)
     masked = shuffled ^ secrets.xor
     return masked - (1 << BITS) if masked >> (BITS - 1) else masked
 

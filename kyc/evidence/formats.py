@@ -52,7 +52,8 @@ def _heif(brand: bytes) -> UnsupportedFormat | NotAnImage:
     if brand in HEIF_BRANDS:
         return UnsupportedFormat(
             "HEIC files are not accepted.",
-            next_step="On an iPhone choose Settings > Camera > Formats > Most Compatible, or export as JPEG.")
+            next_step="On an iPhone choose Settings > Camera > Formats > Most Compatible, or export as JPEG.",
+        )
     if brand in (b"avif", b"avis"):
         return UnsupportedFormat("AVIF files are not accepted.", next_step="Export it as JPEG.")
     return NotAnImage("The file is a video or audio container.")

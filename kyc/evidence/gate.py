@@ -36,11 +36,15 @@ def admit(data: bytes, limits: Limits) -> Header:
     if min(header.width, header.height) < 1 or header.scans > limits.jpeg_scans:
         raise ImageUnreadable()
     if header.width * header.height > limits.pixels:
-        raise TooManyPixels(f"The image has {header.width} x {header.height} pixels; at most "
-                            f"{limits.pixels / 1e6:g} megapixels are accepted.")
+        raise TooManyPixels(
+            f"The image has {header.width} x {header.height} pixels; at most "
+            f"{limits.pixels / 1e6:g} megapixels are accepted."
+        )
     if min(header.width, header.height) < limits.smallest_side:
-        raise ImageTooSmall(f"The image has {header.width} x {header.height} pixels; each side must have "
-                            f"at least {limits.smallest_side}.")
+        raise ImageTooSmall(
+            f"The image has {header.width} x {header.height} pixels; each side must have "
+            f"at least {limits.smallest_side}."
+        )
     _refuse_second_file(data, header.end)
     return header
 

@@ -21,10 +21,10 @@ MOST_PARTS = 20_000  # segments or chunks; a 15 MB PNG written in 1 kB pieces ha
 @dataclass(frozen=True, slots=True)
 class Header:
     format: Format
-    width: int     # px, as stored (before EXIF orientation)
-    height: int    # px
+    width: int  # px, as stored (before EXIF orientation)
+    height: int  # px
     frames: int
-    end: int       # offset after the image's last byte; what follows is not part of it
+    end: int  # offset after the image's last byte; what follows is not part of it
     scans: int = 1  # JPEG: passes over the picture
 
 
@@ -39,9 +39,9 @@ def read(data: bytes) -> Header:
 
 # --- JPEG -------------------------------------------------------------------------------------------
 
-FRAMES = {0xC0, 0xC1, 0xC2}                    # baseline, extended and progressive Huffman
+FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended and progressive Huffman
 OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}  # lossless, hierarchical, arithmetic
-ALONE = {0x01, *range(0xD0, 0xD8)}             # markers without a length: TEM, RST0..7
+ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length: TEM, RST0..7
 SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
 # In entropy-coded data FF is followed by 00 (stuffing), RSTn, or FF (fill); anything else ends it
 ANY_MARKER = re.compile(rb"\xff[^\x00\xff]")
@@ -62,8 +62,10 @@ def _jpeg(data: bytes) -> Header:
         if length < 2:
             raise ImageUnreadable()
         if marker in OTHER_FRAMES:
-            raise UnsupportedFormat("This kind of JPEG (lossless, hierarchical or arithmetic) is not accepted.",
-                                    next_step="Save it as an ordinary JPEG.")
+            raise UnsupportedFormat(
+                "This kind of JPEG (lossless, hierarchical or arithmetic) is not accepted.",
+                next_step="Save it as an ordinary JPEG.",
+            )
         if marker in FRAMES:
             if size is not None:
                 raise ImageUnreadable()

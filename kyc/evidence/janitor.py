@@ -20,15 +20,15 @@ from kyc.evidence.services import delete_shredded, the_store
 from kyc.evidence.stores import Store
 
 GIVE_UP = timedelta(minutes=15)  # the slowest upload that anyone waits for is over by then
-STRAY = timedelta(hours=24)      # an object without a row may belong to a restore that an operator has under way
-BATCH = 500                      # rows or keys at a time: one short transaction each
+STRAY = timedelta(hours=24)  # an object without a row may belong to a restore that an operator has under way
+BATCH = 500  # rows or keys at a time: one short transaction each
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
     unfinished: int = 0  # rows of uploads given up, with their objects
-    shredded: int = 0    # objects of shredded images
-    strays: int = 0      # objects without a row
+    shredded: int = 0  # objects of shredded images
+    strays: int = 0  # objects without a row
 
 
 def sweep(*, now: datetime, store: Store | None = None) -> Swept:

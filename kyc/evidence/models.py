@@ -23,7 +23,7 @@ class Media(models.Model):
     class State(models.TextChoices):
         UPLOADING = "uploading"  # the row is there, the object may be
         STORED = "stored"
-        SHREDDED = "shredded"    # the object is gone or about to be; what is left says that it was
+        SHREDDED = "shredded"  # the object is gone or about to be; what is left says that it was
 
     id = models.TextField(primary_key=True, default=media_id)
     tenant = models.ForeignKey("tenants.Tenant", models.PROTECT)
@@ -31,14 +31,14 @@ class Media(models.Model):
     kind = models.TextField(choices=Kind.choices)
     state = models.TextField(choices=State.choices, default=State.UPLOADING)
     object_key = models.TextField(unique=True, null=True)  # in the store; random, says nothing; null: surely gone
-    width = models.IntegerField()                          # px, upright
-    height = models.IntegerField()                         # px
-    grayscale = models.BooleanField(default=False)         # the source carries no colour
-    size = models.IntegerField()                           # bytes of the sealed box
-    source = models.JSONField(default=dict)                # of the upload: kyc.evidence.cage.result.SOURCE_FACTS
+    width = models.IntegerField()  # px, upright
+    height = models.IntegerField()  # px
+    grayscale = models.BooleanField(default=False)  # the source carries no colour
+    size = models.IntegerField()  # bytes of the sealed box
+    source = models.JSONField(default=dict)  # of the upload: kyc.evidence.cage.result.SOURCE_FACTS
     # HMAC-SHA256 of the upload under the tenant's key: tells the same file again, to this tenant only; null: forgotten
     original_digest = models.BinaryField(max_length=32, null=True)
-    phash = models.BigIntegerField(null=True)              # 64-bit perceptual hash, masked (docs/adr/0052)
+    phash = models.BigIntegerField(null=True)  # 64-bit perceptual hash, masked (docs/adr/0052)
     created_at = models.DateTimeField()
     stored_at = models.DateTimeField(null=True)
     shredded_at = models.DateTimeField(null=True)

@@ -13,9 +13,9 @@ from functools import cache
 
 from django.conf import settings
 
-from kyc.applicants import queries as applicants
 from kyc.audit import services as audit
 from kyc.core.errors import LostRace, NotFound
+from kyc.core.ids import looks_like
 from kyc.core.scope import atomic, current
 from kyc.evidence import fingerprints, queries
 from kyc.evidence.cage.pool import pool
@@ -48,11 +48,12 @@ def store(*, applicant_id: str, kind: str, data: bytes, now: datetime, into: Sto
 def upload(*, applicant_id: str, kind: str, data: bytes, now: datetime, into: Store | None = None) -> Media:
     """Everything but the last step: the returned row says 'uploading', its object is whole.
 
-    Call outside a transaction. Raises NotFound (no such applicant), UploadTooLarge, ImageRefused and its kin, and
-    DecoderBusy, StorageUnavailable, KekUnavailable (retry).
+    Call outside a transaction. Raises NotFound (no such applicant), KeyDestroyed (an erased one), UploadTooLarge,
+    ImageRefused and its kin, and DecoderBusy, StorageUnavailable, KekUnavailable (retry).
     """
-    with atomic():
-        applicants.applicant(applicant_id)
+    if not looks_like("app", applicant_id):
+        raise NotFound()
+    vault.warm(applicant_id)  # whoever has no data key here is no applicant of this tenant
     image = _normalised(data)
     row = _announced(applicant_id, Media.Kind(kind), data, image, now)
     box = vault.seal(applicant_id, _kind(row), LAYOUT, image.jpeg)
@@ -144,7 +145,7 @@ def _announced(applicant_id: str, kind: str, data: bytes, image: Normalised, now
         id=media_id(), tenant_id=tenant_id, applicant_id=applicant_id, kind=kind, state=Media.State.UPLOADING,
         object_key=new_key(), width=image.width, height=image.height, grayscale=image.grayscale,
         source={**image.source, "stored_quality": image.quality}, created_at=now,
-        original_digest=fingerprints.digest(data, secrets), phash=fingerprints.mask(image.dhash, secrets),
+        original_digest=fingerprints.digest(data, secrets), phash=fingerprints.mask(image.phash, secrets),
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from kyc.core.errors import Problem
 from kyc.evidence.errors import UploadTooLarge
 
 OVERHEAD = 16 * 1024  # bytes: boundaries, part headers and two short fields
-DRAIN = 4             # a client that sends up to so many times the limit is read to its end, to hear the answer
+DRAIN = 4  # a client that sends up to so many times the limit is read to its end, to hear the answer
 
 
 class LengthRequired(Problem):

@@ -375,20 +375,17 @@ def test_many_uploads_at_once_each_get_their_own_answer(server, bank, person):
     assert sorted(answers) == [(n, 201, 100 + n) if n % 3 else (n, 422, None) for n in range(12)]
 
 
-def test_the_form_hash_does_not_hang_on_the_boundary(http, person):
-    body = lambda boundary: (
-        (  # noqa: E731
-            f'--{boundary}\r\nContent-Disposition: form-data; name="applicant"\r\n\r\n{person.pk}\r\n'
-            f'--{boundary}\r\nContent-Disposition: form-data; name="kind"\r\n\r\nselfie\r\n'
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-        ).encode()
-        + corpus.jpeg()
-        + f"\r\n--{boundary}--\r\n".encode()
-    )
+def a_form(boundary, person) -> bytes:
+    part = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    fields = f'{part}"applicant"\r\n\r\n{person.pk}\r\n{part}"kind"\r\n\r\nselfie\r\n'
+    return f'{fields}{part}"file"; filename="a"\r\n\r\n'.encode() + corpus.jpeg() + f"\r\n--{boundary}--\r\n".encode()
+
+
+def test_an_uploads_identity_does_not_hang_on_the_boundary(http, person):
     answers = [
         http.post(
             "/v1/media",
-            body(b),
+            a_form(b, person),
             content_type=f"multipart/form-data; boundary={b}",
             headers={"Idempotency-Key": "boundary"},
         )

@@ -108,9 +108,9 @@ def test_cmyk_keeps_its_colours(pool):
 def test_the_hash_survives_scaling_and_recompression_but_not_another_picture(pool):
     photograph = Image.effect_noise((8, 8), 100).resize((800, 600), Image.Resampling.BICUBIC).convert("RGB")
     mirrored = photograph.transpose(Image.Transpose.ROTATE_180)
-    first = normalised(pool, corpus.encoded(photograph, quality=95)).dhash
-    copy = normalised(pool, corpus.encoded(photograph.resize((400, 300)), quality=50)).dhash
-    other = normalised(pool, corpus.encoded(mirrored)).dhash
+    first = normalised(pool, corpus.encoded(photograph, quality=95)).phash
+    copy = normalised(pool, corpus.encoded(photograph.resize((400, 300)), quality=50)).phash
+    other = normalised(pool, corpus.encoded(mirrored)).phash
     assert (first ^ copy).bit_count() <= 4 < 16 <= (first ^ other).bit_count()
 
 
@@ -260,7 +260,7 @@ def test_a_helper_inherits_neither_environment_nor_files(tmp_path, monkeypatch):
         {"done": {"width": -1, "height": 5}},
         {"done": {"width": 10**9, "height": 10**9}},
         {"done": "yes"},
-        {"done": {"width": 64, "height": 64, "grayscale": False, "dhash": 1, "quality": 95, "source": {"format": ""}}},
+        {"done": {"width": 64, "height": 64, "grayscale": False, "phash": 1, "quality": 95, "source": {"format": ""}}},
     ],
     ids=lambda said: json.dumps(said)[:40],
 )

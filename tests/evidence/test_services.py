@@ -238,6 +238,14 @@ def test_an_erased_persons_image_does_not_open_even_from_a_copy(acting_bank, per
         services.read(row.pk, purpose="test", stored_in=store)
 
 
+def test_an_erased_person_cannot_be_given_images(acting_bank, person, store):
+    with atomic():
+        vault.destroy(person.pk, now=clock.now())
+    with pytest.raises(KeyDestroyed):
+        stored(person, store)
+    assert not rows_of(person) and not objects(store)
+
+
 def test_an_upload_that_the_erasure_overtook_does_not_finish(acting_bank, person, store):
     row = services.upload(applicant_id=person.pk, kind="selfie", data=a_picture(), now=clock.now(), into=store)
     services.shred(media_id=row.pk, now=clock.now(), forget=True)

@@ -53,8 +53,11 @@ def rehearse() -> None:
     """Normalise one of each: Pillow and Python import on first use, and after the lock nothing can be opened."""
     turned = Pil.Exif()
     turned[0x0112] = 6
-    for kind, modes in {"JPEG": ("L", "RGB", "CMYK"), "PNG": ("1", "L", "P", "RGB", "RGBA", "I;16", "LA"),
-                        "WEBP": ("RGB", "RGBA")}.items():
+    for kind, modes in {
+        "JPEG": ("L", "RGB", "CMYK"),
+        "PNG": ("1", "L", "P", "RGB", "RGBA", "I;16", "LA"),
+        "WEBP": ("RGB", "RGBA"),
+    }.items():
         for mode in modes:
             file = io.BytesIO()
             Pil.new(mode, (64, 48)).save(file, kind, exif=turned)

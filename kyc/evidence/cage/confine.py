@@ -47,15 +47,25 @@ def lock_down(*, memory: int, cpu_seconds: int) -> dict[str, bool]:
 
     memory: bytes of address space. cpu_seconds: for the helper's whole life.
     """
-    for what, value in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, cpu_seconds), (resource.RLIMIT_FSIZE, 0),
-                        (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NPROC, 0), (resource.RLIMIT_NOFILE, 0)):
+    for what, value in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, cpu_seconds),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 0),
+    ):
         resource.setrlimit(what, (value, value))
     libc = ctypes.CDLL(None, use_errno=True)
     network = libc.unshare((CLONE_NEWUSER if os.getuid() else 0) | CLONE_NEWNET) == 0
     unprivileged = _become_nobody()
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # no ptrace, no core, /proc entries unreadable to our own uid
-    return {"limits": True, "network_namespace": network, "unprivileged": unprivileged,
-            "system_calls": _filter_system_calls(libc)}
+    return {
+        "limits": True,
+        "network_namespace": network,
+        "unprivileged": unprivileged,
+        "system_calls": _filter_system_calls(libc),
+    }
 
 
 def _become_nobody() -> bool:
@@ -86,8 +96,14 @@ def _program(machine: str) -> bytes:
     """Classic BPF over struct seccomp_data (nr at 0, arch at 4): allowed numbers pass, the rest get EPERM."""
     architecture, calls = SYSCALLS[machine]
     numbers = sorted(calls.values())
-    code = [(LOAD_WORD, 0, 0, 4), (JUMP_EQUAL, 1, 0, architecture), (RETURN, 0, 0, KILL),
-            (LOAD_WORD, 0, 0, 0), (JUMP_AT_LEAST, 0, 1, X32_BIT), (RETURN, 0, 0, KILL)]
+    code = [
+        (LOAD_WORD, 0, 0, 4),
+        (JUMP_EQUAL, 1, 0, architecture),
+        (RETURN, 0, 0, KILL),
+        (LOAD_WORD, 0, 0, 0),
+        (JUMP_AT_LEAST, 0, 1, X32_BIT),
+        (RETURN, 0, 0, KILL),
+    ]
     code += [(JUMP_EQUAL, len(numbers) - at, 0, number) for at, number in enumerate(numbers)]
     code += [(RETURN, 0, 0, EPERM), (RETURN, 0, 0, ALLOW)]
     return b"".join(struct.pack("HBBI", *step) for step in code)

@@ -18,8 +18,10 @@ from kyc.evidence.limits import Limits
 
 START_SECONDS = 30.0  # importing Pillow takes 0.2 s; a busy or cold machine far longer
 ROOT = Path(__file__).resolve().parents[3]
-START = ("import sys; sys.path.insert(0, sys.argv[1]); from kyc.evidence.cage.child import main; "
-         "main(int(sys.argv[2]), sys.argv[3])")
+START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from kyc.evidence.cage.child import main; "
+    "main(int(sys.argv[2]), sys.argv[3])"
+)
 
 
 class Gone(Exception):
@@ -44,10 +46,24 @@ class Helper:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-c", START, str(ROOT), str(theirs.fileno()),
-                 json.dumps(dataclasses.asdict(limits))],
-                env={}, cwd="/", pass_fds=(theirs.fileno(),), start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                [
+                    sys.executable,
+                    "-I",
+                    "-B",
+                    "-c",
+                    START,
+                    str(ROOT),
+                    str(theirs.fileno()),
+                    json.dumps(dataclasses.asdict(limits)),
+                ],
+                env={},
+                cwd="/",
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
 
     @property
     def pid(self) -> int:

@@ -7,10 +7,13 @@ Colour profiles are dropped, not applied. Transparent pixels become white.
 from __future__ import annotations
 
 import io
+import math
+import statistics
 import struct
 import warnings
 import zlib
 from collections.abc import Callable
+from operator import mul
 
 from PIL import Image as Pil
 from PIL import ImageChops, ImageFile, ImageStat
@@ -22,7 +25,7 @@ from kyc.evidence.cage.result import Normalised
 from kyc.evidence.errors import Animated, ImageRefused, ImageUnreadable, TooDetailed
 from kyc.evidence.headers import Header
 
-Pil.MAX_IMAGE_PIXELS = None              # the gate's bound is stricter, and has been applied
+Pil.MAX_IMAGE_PIXELS = None  # the gate's bound is stricter, and has been applied
 ImageFile.LOAD_TRUNCATED_IMAGES = False  # half a face is not evidence
 
 # The decoders themselves: Image.open() would let a plug-in of Pillow's choosing have a look (a JPEG with a
@@ -33,16 +36,38 @@ DECODERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
 QUALITIES = (95, 90, 85, 80)  # 95 with 4:4:4 chroma; the next only where that exceeds the stored size (docs/adr/0051)
 
 ORIENTATION = 0x0112  # EXIF 2.32, tag 274
-TURNS = {2: Pil.Transpose.FLIP_LEFT_RIGHT, 3: Pil.Transpose.ROTATE_180, 4: Pil.Transpose.FLIP_TOP_BOTTOM,
-         5: Pil.Transpose.TRANSPOSE, 6: Pil.Transpose.ROTATE_270, 7: Pil.Transpose.TRANSVERSE,
-         8: Pil.Transpose.ROTATE_90}
+TURNS = {
+    2: Pil.Transpose.FLIP_LEFT_RIGHT,
+    3: Pil.Transpose.ROTATE_180,
+    4: Pil.Transpose.FLIP_TOP_BOTTOM,
+    5: Pil.Transpose.TRANSPOSE,
+    6: Pil.Transpose.ROTATE_270,
+    7: Pil.Transpose.TRANSVERSE,
+    8: Pil.Transpose.ROTATE_90,
+}
 GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L")
 COLOURLESS = 2.0  # levels; the noise of JPEG on a gray photograph stays below 1
 # Sum of the luminance table of ITU-T T.81 Annex K.1, which libjpeg calls quality 50
 ANNEX_K_LUMA = 3_688
+SIDE = 32  # px of the picture that the perceptual hash sees
+# DCT-II basis, frequencies 1..8; its scale does not matter, only what lies above the median
+WAVES = [[math.cos(math.pi * k * (2 * x + 1) / (2 * SIDE)) for x in range(SIDE)] for k in range(1, 9)]
 # What Pillow raises on malformed files (its fuzzers' list)
-MALFORMED = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError,
-             AttributeError, RuntimeError, struct.error, zlib.error, Pil.DecompressionBombError)
+MALFORMED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OverflowError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Pil.DecompressionBombError,
+)
 
 
 def normalise(data: bytes, header: Header, *, stored_bytes: int) -> Normalised:
@@ -70,7 +95,7 @@ def _normalise(data: bytes, header: Header, stored_bytes: int) -> Normalised:
         flat = flat.transpose(turn)
     gray = flat.mode == "L" or is_colourless(flat)
     jpeg, quality = encode(flat, stored_bytes)
-    return Normalised(jpeg, flat.width, flat.height, gray, dhash(flat), quality, facts)
+    return Normalised(jpeg, flat.width, flat.height, gray, phash(flat), quality, facts)
 
 
 def orientation(source: Pil.Image) -> int:
@@ -111,19 +136,20 @@ def encode(flat: Pil.Image, stored_bytes: int) -> tuple[bytes, int]:
     raise TooDetailed()
 
 
-def dhash(flat: Pil.Image) -> int:
-    """64 bits: is each of 8 x 8 cells of the shrunk gray picture darker than its right neighbour?
+def phash(flat: Pil.Image) -> int:
+    """64 bits: which of the lowest 8 x 8 frequencies of the 32 x 32 gray picture lie above their median.
 
-    Survives scaling, recompression and small changes of light; a copy differs in a few bits, another photograph of
-    the same person in about half. (N. Krawetz, "Kind of Like That", 2013)
+    The mean (frequency 0 in either direction) is left out: it only says how bright the picture is. Survives scaling,
+    recompression and small changes of light; docs/adr/0052 has the distances measured on faces.
+    (C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010, section 3.2.1)
     """
-    small = flat.convert("L").resize((9, 8), Pil.Resampling.BOX, reducing_gap=3.0).tobytes()
-    bits = 0
-    for row in range(8):
-        for column in range(8):
-            at = row * 9 + column
-            bits = bits << 1 | (small[at] < small[at + 1])
-    return bits
+    gray = flat.resize((SIDE, SIDE), Pil.Resampling.BOX).convert("L").tobytes()
+    rows = [gray[at : at + SIDE] for at in range(0, SIDE * SIDE, SIDE)]
+    across = [[sum(map(mul, wave, row)) for wave in WAVES] for row in rows]  # (32 rows, 8 frequencies)
+    columns = list(zip(*across, strict=True))
+    both = [sum(map(mul, wave, column)) for wave in WAVES for column in columns]  # 64, lowest first
+    middle = statistics.median(both)
+    return sum(1 << (63 - at) for at, strength in enumerate(both) if strength > middle)
 
 
 def about(source: Pil.Image, data: bytes, header: Header) -> dict[str, object]:

@@ -17,11 +17,11 @@ SOURCE_FACTS: dict[str, Any] = {
 @dataclass(frozen=True, slots=True)
 class Normalised:
     jpeg: bytes = field(repr=False)
-    width: int        # px, upright
-    height: int       # px
-    grayscale: bool   # the source carries no colour
-    dhash: int        # 64 bits, see kyc.evidence.cage.normalise.dhash
-    quality: int      # of our own JPEG, libjpeg's scale
+    width: int  # px, upright
+    height: int  # px
+    grayscale: bool  # the source carries no colour
+    phash: int  # 64 bits, see kyc.evidence.cage.normalise.phash
+    quality: int  # of our own JPEG, libjpeg's scale
     source: dict[str, Any]  # SOURCE_FACTS: what the file was, nothing that names a person, place, time or device
 
     @classmethod
@@ -36,5 +36,12 @@ class Normalised:
         for name, kind in SOURCE_FACTS.items():
             if not isinstance(source[name], kind) or len(str(source[name])) > 20:
                 raise TypeError(name)
-        return cls(jpeg, width, height, bool(said["grayscale"]), int(said["dhash"]) & (1 << 64) - 1,
-                   int(said["quality"]), source)
+        return cls(
+            jpeg,
+            width,
+            height,
+            bool(said["grayscale"]),
+            int(said["phash"]) & (1 << 64) - 1,
+            int(said["quality"]),
+            source,
+        )

@@ -1,7 +1,7 @@
 """Where sealed boxes lie: a directory or a bucket. Keys are random; nothing here can be read without the vault.
 
-    file:///path                                  a directory of this machine
-    s3://bucket/prefix?endpoint=...&region=...    Amazon S3 or what speaks its protocol (boto3)
+file:///path                                  a directory of this machine
+s3://bucket/prefix?endpoint=...&region=...    Amazon S3 or what speaks its protocol (boto3)
 """
 
 from __future__ import annotations

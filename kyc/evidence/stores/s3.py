@@ -26,15 +26,26 @@ class S3Store:
     @cached_property
     def _client(self) -> Any:
         return boto3.client(
-            "s3", endpoint_url=self._endpoint, region_name=self._region,
-            config=Config(connect_timeout=2, read_timeout=15, retries={"total_max_attempts": 3, "mode": "standard"},
-                          s3={"addressing_style": "path" if self._endpoint else "auto"}),
+            "s3",
+            endpoint_url=self._endpoint,
+            region_name=self._region,
+            config=Config(
+                connect_timeout=2,
+                read_timeout=15,
+                retries={"total_max_attempts": 3, "mode": "standard"},
+                s3={"addressing_style": "path" if self._endpoint else "auto"},
+            ),
         )  # seconds: an upload waits for this, and its client for the upload
 
     def put(self, key: str, box: bytes) -> None:
         with _translated():
-            self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=box,
-                                    ChecksumAlgorithm="SHA256", ContentType="application/octet-stream")
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=self._prefix + key,
+                Body=box,
+                ChecksumAlgorithm="SHA256",
+                ContentType="application/octet-stream",
+            )
 
     def get(self, key: str) -> bytes | None:
         with _translated():
