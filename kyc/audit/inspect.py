@@ -19,38 +19,39 @@ from kyc.audit.verify.findings import Report
 from kyc.core.errors import NotFound
 from kyc.core.scope import atomic
 
-# Whatever the horizon says: an event that was never sealed although younger ones were (its leaf was removed, or
-# it was smuggled in), and a leaf that lies beyond its log's last checkpoint.
-STRAY = """
-    select e.id from audit_event e where e.id <= (select mark from audit_horizon)
-    and coalesce(e.tenant_id, 'platform') = %s and not exists (select from audit_leaf l where l.event_id = e.id)
-    order by e.id limit 20
+# Below the horizon the sealer no longer looks: whatever has no leaf there lost it, or was smuggled in.
+STRAYS = """
+    select coalesce(e.tenant_id, 'platform'), e.id from audit_event e
+    where e.id <= (select mark from audit_horizon)
+      and not exists (select from audit_leaf l where l.event_id = e.id)
+    order by e.id limit 100
 """
 
 
 def verify_store(logs: Sequence[str] | None = None, *, outside: Sequence[str] = ()) -> Iterator[Report]:
-    """One report per log. Under the system login."""
+    """One report per log; all logs that the database or a published checkpoint knows of. Under the system login."""
     verifiers = keys.verifiers(Path(settings.AUDIT_KEYS))
     published = [*outside, *_published()]
     with atomic():
-        names = list(logs or sorted({*queries.logs(), *_signed_logs(), *map(_log_of, published)}))
-    for log in names:
-        notes = [note for note in published if _log_of(note) == log]
+        strays = fetch(STRAYS)
+        known = {*queries.logs(), *_signed_logs(), *map(_log_of, published), *(log for log, _ in strays)}
+    for log in logs or sorted(known):
         with atomic():
-            yield _verify_log(log, notes, verifiers)
+            report = _verify_log(log, [note for note in published if _log_of(note) == log], verifiers)
+        for event_id in (i for owner, i in strays if owner == log):
+            report.add("inserted", f"Event id {event_id} was never sealed, though younger ones were.",
+                       event_id=event_id)  # fmt: skip
+        yield report
 
 
 def _verify_log(log: str, notes: Sequence[str], verifiers: Sequence[Verifier]) -> Report:
     notes = [*notes, *Checkpoint.objects.filter(log=log).values_list("note", flat=True)]
     try:
-        report = verify(export.lines(log), verifiers=verifiers, checkpoints=notes)
+        return verify(export.lines(log), verifiers=verifiers, checkpoints=notes)
     except NotFound as e:  # no checkpoint, or the tree itself has holes
         report = Report(log, "range", 0)
         report.add("missing", f"The log cannot be read: {e.detail}")
-    for (event_id,) in fetch(STRAY, [log]):
-        report.add("inserted", f"Event id {event_id} was never sealed, though younger ones were.",
-                   event_id=event_id)  # fmt: skip
-    return report
+        return report
 
 
 def _signed_logs() -> list[str]:

@@ -17,6 +17,7 @@ from kyc.audit.bundle import BadBundle, looks_like_bundle
 from kyc.audit.canonical import NotCanonical, strict_loads
 from kyc.audit.format import BadExport
 from kyc.audit.note import BadNote, Verifier
+from kyc.audit.page import render
 from kyc.audit.verify import bundle as bundles
 from kyc.audit.verify.export import verify
 from kyc.audit.verify.findings import Exit, Report
@@ -34,6 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     started = time.monotonic()
     try:
         report = _run(asked)
+        if asked.html:
+            with asked.export.open("rb") as lines, asked.html.open("wb") as page:
+                page.writelines(render(lines, report=report))
     except (BadExport, BadBundle, BadNote, NotCanonical, OSError) as e:
         print(f"cannot verify: {e}", file=sys.stderr)
         return Exit.UNUSABLE
@@ -97,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="a directory of checkpoints; those newer than the export are only noted")  # fmt: skip
     parser.add_argument("--consistency", type=Path, action="append", default=[],
                         help="a consistency proof (JSON, as the API gives it); repeatable")  # fmt: skip
+    parser.add_argument("--html", type=Path, help="also write the export as a page for reading, with the verdict")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
     return parser
 

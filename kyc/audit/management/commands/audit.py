@@ -1,4 +1,4 @@
-"""`manage.py audit keygen|key|seal|export|verify|prove`: the log from the command line, under the system login."""
+"""`manage.py audit keygen|key|seal|export|verify|prove|bench`: the log from the command line, under the system login."""
 
 from __future__ import annotations
 
@@ -47,6 +47,10 @@ class Command(BaseCommand):
         verify = verbs.add_parser("verify", help="compare the database with its checkpoints, the published ones too")
         verify.add_argument("log", nargs="*", help="tenants' ids or 'platform' (default: all)")
         verify.add_argument("--checkpoint", type=Path, action="append", default=[], help="kept outside; repeatable")
+        bench = verbs.add_parser("bench", help="measure sealing and verifying, in a database made for it")
+        bench.add_argument("--seal", type=int, default=50_000, help="events to write and seal")
+        bench.add_argument("--verify", type=int, default=1_000_000, help="events in the export to verify")
+        bench.add_argument("--out", type=Path, help="also write JSON here")
         prove = verbs.add_parser("prove", help="a proof as JSON")
         prove.add_argument("kind", choices=["inclusion", "consistency"])
         prove.add_argument("log")
@@ -94,6 +98,11 @@ class Command(BaseCommand):
             tell(report, self.stdout)
             worst = max(worst, report.exit)
         return worst
+
+    def do_bench(self, *, seal: int, verify: int, out: Path | None, **_: Any) -> int:
+        from kyc.audit import bench
+
+        return 0 if bench.run(seal=seal, verify_=verify, out=self.stdout, result=out) else 1
 
     def do_prove(self, *, kind: str, log: str, number: int, **_: Any) -> None:
         with atomic():
