@@ -26,6 +26,7 @@ def portrait(outcome: Analysis | EngineError) -> Portrait:
         width=outcome.width,
         height=outcome.height,
         pad=tuple(Pad(p.model.sha256, float(p.live)) for p in outcome.pad),
+        pad_fused=outcome.live,
         pad_refused=outcome.pad_refused or "",
         milliseconds={k: float(v) for k, v in outcome.milliseconds.items()},
     )

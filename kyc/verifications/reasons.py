@@ -29,7 +29,8 @@ REASONS: dict[str, Reason] = {
     "low_contrast": Reason(
         "The picture has too little contrast. Find even light, away from a bright background.", True
     ),
-    "looking_away": Reason("You are looking away. Look straight into the camera.", True),
+    "head_turned": Reason("You are looking away. Look straight into the camera.", True),
+    "eyes_covered": Reason("We cannot see your eyes. Take off dark glasses and keep hair away.", True),
     "head_tilted": Reason("Your head is tilted. Hold it upright.", True),
     "grayscale": Reason("The picture has no colour. Send a colour photograph.", True),
     "overcompressed": Reason("The picture lost too much detail. Send the original, not a forwarded copy.", True),

@@ -39,7 +39,7 @@ def a_face(angle: float = 0.0, *, plane: int = 1, **changes) -> Portrait:
     vector[0], vector[plane] = math.cos(angle), math.sin(angle)
     rules = read(DEFAULT_RULES)
     fine = {
-        name: ((limit.minimum if limit.minimum is not None else limit.maximum) or 0.0, "1")
+        name: (limit.minimum if limit.minimum is not None else limit.maximum or 0.0, "1")
         for group in (rules.portrait_quality, rules.quality)
         for name, limit in group.items()
     }

@@ -28,8 +28,11 @@ RULES = read({"match": {"fmr": 1e-3, "review_fmr": 1e-2}})
 NEEDED = policy.REQUIRED[Kind.DOCUMENT_SELFIE]
 
 
+LIMITS = {"sharpness": Limit("blurred", minimum=10), "largest_other_face": Limit("several_faces", maximum=0.5)}
+
+
 def a_portrait(**changes) -> Portrait:
-    usual = {"faces": 1, "box": (10, 10, 100, 100), "quality": {"sharpness": (80.0, "1")}}
+    usual = {"faces": 1, "box": (10, 10, 100, 100), "quality": {"sharpness": (80.0, "1"), "largest_other_face": (0.0, "1")}}
     return Portrait(**(usual | changes))
 
 
@@ -85,7 +88,7 @@ def test_a_policy_stricter_than_the_calibration_supports_asks_a_person():
     ("portrait", "reason"),
     [
         (a_portrait(faces=0, box=None), "no_face"),
-        (a_portrait(faces=3), "several_faces"),
+        (a_portrait(quality={"sharpness": (80.0, "1"), "largest_other_face": (0.9, "1")}), "several_faces"),
         (a_portrait(problem="image_unreadable"), "image_unreadable"),
         (a_portrait(quality={"sharpness": (1.0, "1")}), "blurred"),
         (a_portrait(quality={"sharpness": (math.nan, "1")}), "blurred"),
@@ -93,7 +96,7 @@ def test_a_policy_stricter_than_the_calibration_supports_asks_a_person():
     ],
 )
 def test_a_poor_picture_fails_with_a_reason_the_applicant_can_act_on(portrait, reason):
-    found = policy.quality("quality.selfie", portrait, {"sharpness": Limit("blurred", minimum=10)})
+    found = policy.quality("quality.selfie", portrait, LIMITS)
     assert found.result == "fail" and reason in found.reasons
     assert decided([*all_passed(), found]).state == State.RESUBMISSION_REQUESTED
 
