@@ -91,6 +91,8 @@ def _check_header(source: Pil.Image, limits: Limits) -> None:
 
 
 def _orientation(source: Pil.Image) -> int:
+    if source.format == "PNG":
+        source.load()  # Pillow's getexif() would, below, where errors are forgiven: damage would come out black
     try:
         return int(source.getexif().get(ORIENTATION, 1))
     except MALFORMED:  # broken metadata on a sound picture: take it as it lies
