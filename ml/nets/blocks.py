@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from torch import nn
 
+LANES = 16  # float32 per AVX-512 register: channel counts that are no multiple fall out of every fast path
+
+
+def whole(channels: int) -> int:
+    """Rounded up to full registers; the added channels carry zero weights and change no result."""
+    return -(-channels // LANES) * LANES
+
 
 def conv(
     inputs: int, outputs: int, *, size: int = 1, stride: int = 1, padding: int | None = None, groups: int = 1

@@ -1,5 +1,6 @@
 """MTCNN's three networks (Zhang et al., "Joint Face Detection and Alignment", 2016), FaceNet's weights.
 
+The origin's 10 and 28 channels become whole registers, the new ones with zero weights.
 Input of each: RGB, (x - 127.5) / 128. Class 1 is face; boxes are x1, y1, x2, y2 offsets in units of the window.
 """
 
@@ -21,8 +22,8 @@ class PNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1, self.act1 = conv(3, 10, size=3, padding=0), nn.PReLU(10)
-        self.conv2, self.act2 = conv(10, 16, size=3, padding=0), nn.PReLU(16)
+        self.conv1, self.act1 = conv(3, 16, size=3, padding=0), nn.PReLU(16)
+        self.conv2, self.act2 = conv(16, 16, size=3, padding=0), nn.PReLU(16)
         self.conv3, self.act3 = conv(16, 32, size=3, padding=0), nn.PReLU(32)
         self.box = conv(32, 4)
         self.face = conv(32, 2)
@@ -39,15 +40,15 @@ class RNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1, self.act1 = conv(3, 28, size=3, padding=0), nn.PReLU(28)
-        self.conv2, self.act2 = conv(28, 48, size=3, padding=0), nn.PReLU(48)
+        self.conv1, self.act1 = conv(3, 32, size=3, padding=0), nn.PReLU(32)
+        self.conv2, self.act2 = conv(32, 48, size=3, padding=0), nn.PReLU(48)
         self.conv3, self.act3 = conv(48, 64, size=2, padding=0), nn.PReLU(64)
         self.dense, self.act4 = nn.Linear(64 * 3 * 3, 128), nn.PReLU(128)
         self.box = nn.Linear(128, 4)
         self.face = nn.Linear(128, 2)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        x = F.max_pool2d(self.act1(self.conv1(x)), 3, 2, ceil_mode=True)  # (N, 28, 11, 11)
+        x = F.max_pool2d(self.act1(self.conv1(x)), 3, 2, ceil_mode=True)  # (N, 32, 11, 11)
         x = F.max_pool2d(self.act2(self.conv2(x)), 3, 2)                  # (N, 48, 4, 4)
         x = self.act3(self.conv3(x))                                      # (N, 64, 3, 3)
         x = self.act4(self.dense(x.flatten(1)))

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 import torch
 
 from ml.errors import PackError
+from ml.nets import ARCHITECTURES
 from ml.nets.minifasnet import V1, V2, Widths
 from ml.nets.mobilefacenet import STAGES
+from ml.packs.convert.widen import widened
 
 State = dict[str, torch.Tensor]
 BATCH_NORM_EPSILON = 1e-5  # torch's default, which both origins used
@@ -113,7 +115,8 @@ def _minifasnet(checkpoint: State, widths: Widths, *, squeeze: bool) -> State:
             se = f"{theirs}.se_module"
             state |= source.folded(f"{ours}.squeeze.reduce", f"{se}.fc1", f"{se}.bn1")
             state |= source.folded(f"{ours}.squeeze.expand", f"{se}.fc2", f"{se}.bn2")
-    return source.finished(state | _head(source))
+    state |= _head(source)
+    return widened(source.finished(state), ARCHITECTURES["minifasnet_v1se" if squeeze else "minifasnet_v2"])
 
 
 def _activated(source: _Source, ours: str, act: str, theirs: str) -> State:

@@ -21,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 
 from ml.errors import PackError
+from ml.nets import ARCHITECTURES
+from ml.packs.convert.widen import widened
 
 _LIMIT = 16 * 1024 * 1024  # bytes once decompressed; the largest of the three holds 1.6 MB
 
@@ -37,7 +39,8 @@ def convert(files: dict[str, bytes]) -> dict[str, torch.Tensor]:
                 state[f"{part}.{name}.{suffix}"] = array
         if next(arrays, None) is not None:
             raise PackError("pack_source", f"{part}.lz4 holds more layers than the network")
-    return {name: torch.from_numpy(np.array(array, np.float32, order="C")) for name, array in state.items()}
+    tensors = {name: torch.from_numpy(np.array(array, np.float32, order="C")) for name, array in state.items()}
+    return widened(tensors, ARCHITECTURES["mtcnn"])
 
 
 def read_arrays(data: bytes) -> Arrays:
