@@ -128,7 +128,7 @@ def test_starters_do_not_race(home: Path):
         stack.erase()
 
 
-@pytest.mark.parametrize("after", [0.05, 0.2, 0.35, 0.5, 0.8])
+@pytest.mark.parametrize("after", [0.1, 0.35, 0.7])
 def test_a_starter_killed_at_any_moment_leaves_a_state_that_starts(home: Path, after: float):
     code = f"from kyc.localstack import Stack; from pathlib import Path; Stack(Path({str(home)!r})).start()"
     starter = subprocess.Popen([sys.executable, "-c", code])
