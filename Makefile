@@ -39,7 +39,7 @@ audit: setup ## known vulnerabilities in what is locked (needs the network)
 	@$(VENV)/bin/pip-audit --disable-pip --no-deps -r requirements/dev.lock
 
 bench: setup ## latency and throughput, measured here
-	@$(PY) -m demo.bench $(ARGS)
+	@$(PY) -m bench $(ARGS)
 
 faults: setup ## ten minutes of kill -9
 	@$(PY) -m tests.faults $(ARGS)

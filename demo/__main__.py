@@ -15,12 +15,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "sdk"))  # the client is its own distribution; from a clone it need not be installed
 
+from vouch_client import Vouch  # noqa: E402
+
 from demo import examiner, report, table  # noqa: E402
 from demo.receiver import Receiver  # noqa: E402
 from demo.story import Bank, Scene, scenes  # noqa: E402
 from kyc.localstack import StackError  # noqa: E402
 from kyc.localstack.service import Service  # noqa: E402
-from vouch_client import Vouch  # noqa: E402
 
 HOME = Path(os.environ.get("VOUCH_HOME") or ROOT / "var")
 OUT = HOME / "demo"
@@ -54,7 +55,7 @@ def tell(console: Console) -> int:
                     told.append(scene())
                     bar.update(task, description=told[-1].title, advance=1)
                 bar.update(task, description="an examiner checks the audit log", advance=1)
-                examined = examiner.examine(vouch, service, OUT)
+                examined = examiner.examine(service, keys["live"]["tenant"], OUT)
                 calibration = next((m for m in vouch.models.list() if m["role"] == "recogniser"), None)
                 page = report.write(told, examined, calibration, OUT / "report.html", vouch)
             say("stopping")

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
+from vouch_client import Vouch
 
 from demo.examiner import Examined
 from demo.story import Scene
 from demo.table import asked, deciding, meaning
 from ml.align import align
 from ml.engine import EVIDENCE, EVIDENCE_TEMPLATE
-from vouch_client import Vouch
 
 SCALE_END = 1e-5  # right end of the drawn scale; the calibration floor is marked where it lies before that
 NAMES = {"selfie": "Selfie", "id_portrait": "ID portrait"}

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from vouch_client import Vouch
+
 from demo.photos import cropped, photo, side_by_side
 from demo.receiver import Received, Receiver
-from vouch_client import Vouch
 
 Json = dict[str, Any]
 

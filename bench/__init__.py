@@ -1,0 +1,1 @@
+"""`make bench`: what the whole path costs, measured here, as ratios within one run."""
