@@ -7,6 +7,7 @@ at which the data makes 1 in 10,000 sure, not the one at which it was so on this
 from __future__ import annotations
 
 import bisect
+import itertools
 import json
 import math
 from dataclasses import asdict, dataclass, field
@@ -110,7 +111,7 @@ def from_json(body: dict[str, Any]) -> Calibration:
         raise EvaluationError("not a score_to_fmr calibration")
     known = {k: v for k, v in body.items() if k in Calibration.__dataclass_fields__ and k != "points"}
     points = tuple(Point(p["score"], p["fmr"], p["fmr_upper"], p["fnmr"]) for p in body["points"])
-    rising = all(a.score < b.score and a.fmr_upper >= b.fmr_upper for a, b in zip(points, points[1:], strict=False))
+    rising = all(a.score < b.score and a.fmr_upper >= b.fmr_upper for a, b in itertools.pairwise(points))
     if not points or not rising:
         raise EvaluationError("the points must ascend in score and never rise in FMR")
     return Calibration(points=points, **known)

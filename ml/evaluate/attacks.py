@@ -76,7 +76,7 @@ def _passes(presentation: Presentation, threshold: float) -> bool:
     return presentation.live is not None and presentation.live >= threshold
 
 
-def _rate(name: str, presentations: list[Presentation], wrong) -> AttackRate:  # noqa: ANN001
+def _rate(name: str, presentations: list[Presentation], wrong) -> AttackRate:
     errors = sum(map(wrong, presentations))
     subjects = sorted({p.subject for p in presentations})
     hit = sum(any(wrong(p) for p in presentations if p.subject == s) for s in subjects)

@@ -25,8 +25,11 @@ class DiscardCurve:
 
 def discard_curve(comparisons: Comparisons, goodness: NDArray[np.float64], *, measure: str,
                   threshold: float) -> DiscardCurve:
-    """`goodness` (N,) per template, higher is better; NaN counts as the poorest."""
-    known = np.where(np.isnan(goodness), -np.inf, goodness)
+    """`goodness` (N,) per template, higher is better.
+
+    NaN is never discarded: a policy cannot refuse what was not measured.
+    """
+    known = np.where(np.isnan(goodness), np.inf, goodness)
     pair = known[comparisons.genuine_pair].min(1)
     failed = comparisons.genuine < threshold
     fnmr = _after_discarding(failed, np.argsort(pair, kind="stable"))

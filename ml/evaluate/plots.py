@@ -67,25 +67,26 @@ def det(curves: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]], 
 
 
 def scores(genuine: NDArray[np.float32], impostor_histogram: NDArray[np.int64], *,
-           thresholds: Sequence[tuple[str, float]], bins: int = 100) -> str:
+           thresholds: Sequence[tuple[str, float]], bins: int = 90) -> str:
     """Genuine and impostor densities over the cosine, and where the operating points lie."""
-    edges = np.linspace(-1, 1, len(impostor_histogram) + 1)
-    coarse = np.linspace(-1, 1, bins * 2 + 1)
-    impostor, _ = np.histogram((edges[:-1] + edges[1:]) / 2, coarse, weights=impostor_histogram, density=True)
-    matching, _ = np.histogram(genuine, coarse, density=True)
-    middle = (coarse[:-1] + coarse[1:]) / 2
-    shown = np.nonzero((impostor > 0) | (matching > 0))[0]
+    centres = (np.arange(len(impostor_histogram)) + 0.5) * 2 / len(impostor_histogram) - 1
+    total = np.cumsum(impostor_histogram) / impostor_histogram.sum()
+    lowest = min(float(centres[np.searchsorted(total, 1e-5)]), float(genuine.min()))
+    edges = np.linspace(lowest - 0.01, 1.0, bins + 1)
+    impostor, _ = np.histogram(centres, edges, weights=impostor_histogram, density=True)
+    matching, _ = np.histogram(genuine, edges, density=True)
+    middle = (edges[:-1] + edges[1:]) / 2
     with drawing() as (axes, out):
         for density, colour, name in ((impostor, RED, "Impostor"), (matching, BLUE, "Genuine")):
             axes.fill_between(middle, density, color=colour, alpha=0.2, linewidth=0, step="mid")
             axes.step(middle, density, where="mid", color=colour, linewidth=1.5, label=name)
-        top = float(max(impostor.max(), matching.max()))
         for name, at in thresholds:
             axes.axvline(at, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-            axes.text(at, top * 1.04, name, fontsize=8, color=INK, ha="right", va="top", rotation=90)
-        axes.set(xlabel="Cosine similarity", ylabel="Density", xlim=(middle[shown[0]] - 0.02, 1.0),
-                 ylim=(0, top * 1.06))
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1))
+            axes.text(at, 1.01, name, transform=axes.get_xaxis_transform(), fontsize=8, ha="left", va="bottom",
+                      rotation=40)
+        axes.set(xlabel="Cosine similarity", ylabel="Density", xlim=(edges[0], 1.0))
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="upper left")
     return out[0]
 
 

@@ -94,4 +94,4 @@ def small(rate: float) -> str:
         return "0"
     mantissa, exponent = f"{rate:.1e}".split("e")
     power = f"e{int(exponent)}"
-    return f"1{power}" if mantissa == "1.0" else f"{mantissa}{power}"
+    return f"{mantissa.removesuffix('.0')}{power}"

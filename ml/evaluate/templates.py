@@ -21,18 +21,21 @@ from ml.errors import EngineError
 from ml.evaluate.errors import EvaluationError
 from ml.evaluate.gallery import Gallery
 from ml.packs import TEMPLATES
-from ml.types import Analysis, Measure, ModelRef, Pixels, Points, Want
+from ml.quality import assess
+from ml.types import Analysis, Box, Face, Image, Measure, ModelRef, Pixels, Points, Want
 
 BATCH = 32        # photographs at a time: where throughput has levelled off, see docs/performance.md
 CHIP = 112        # px, side of an aligned photograph
+CHIP_FACE_BOX = Box(16, 20, 80, 90)  # px: brow to chin and cheek to cheek of the template's mean face
 CHIP_POINTS: Points = np.array(TEMPLATES["arcface-112"], np.float32)
+CHIP_FACE = Face(CHIP_FACE_BOX, CHIP_POINTS, 1.0)
 
 Progress = Callable[[int, int], None]  # (photographs done, all)
 
 
 @dataclass(frozen=True)
 class Template:
-    """What one photograph gave. `crop` is small and only for pictures on a page."""
+    """What one photograph gave."""
 
     embedding: NDArray[np.float32]     # (D,), unit length
     quality: tuple[Measure, ...] = ()
@@ -41,8 +44,13 @@ class Template:
 class Embedder(Protocol):
     """Anything that turns encoded photographs into templates or the reason why not."""
 
-    way: str  # "frames" or "chips"
-    models: tuple[ModelRef, ...]
+    @property
+    def way(self) -> str:
+        """How the photographs went in, for the report."""
+        ...
+
+    @property
+    def models(self) -> tuple[ModelRef, ...]: ...
 
     def __call__(self, batch: Sequence[bytes]) -> list[Template | str]: ...
 
@@ -53,12 +61,6 @@ class Analyser(Protocol):
     models: tuple[ModelRef, ...]
 
     def analyse_many(self, batch: Sequence[bytes], wants: frozenset[Want]) -> list[Analysis | EngineError]: ...
-
-
-class Decodes(Protocol):
-    """A decoder, see ml.decode."""
-
-    def decode_many(self, batch: Sequence[bytes]) -> Sequence[object]: ...
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class FromFrames:
 @dataclass(frozen=True)
 class FromChips:
     recogniser: Recogniser
-    decode: Callable[[bytes], Pixels]
+    decode: Callable[[bytes], Image]
+    judge: bool = False  # also measure quality, with the template's points as the landmarks
     way: str = "chips"
 
     @property
@@ -86,25 +89,51 @@ class FromChips:
         return (self.recogniser.ref,)
 
     def __call__(self, batch: Sequence[bytes]) -> list[Template | str]:
-        crops: dict[int, Pixels] = {}
+        chips: dict[int, Image] = {}
         out: list[Template | str] = ["not_aligned"] * len(batch)
         for i, data in enumerate(batch):
             try:
-                pixels = self.decode(data)
+                image = self.decode(data)
             except EngineError as error:
                 out[i] = error.code
                 continue
-            if pixels.shape[:2] == (CHIP, CHIP):
-                crops[i] = self._crop(pixels)
-        if crops:
-            for i, embedding in zip(crops, self.recogniser.embed(list(crops.values())), strict=True):
-                out[i] = Template(embedding)
+            if image.pixels.shape[:2] == (CHIP, CHIP):
+                chips[i] = image
+        if chips:
+            embeddings = self.embed([image.pixels for image in chips.values()])
+            for (i, image), embedding in zip(chips.items(), embeddings, strict=True):
+                out[i] = Template(embedding, assess(image, (CHIP_FACE,), image.pixels) if self.judge else ())
         return out
+
+    def embed(self, chips: Sequence[Pixels]) -> NDArray[np.float32]:
+        """(N, D) of decoded chips."""
+        return self.recogniser.embed([self._crop(chip) for chip in chips])
 
     def _crop(self, chip: Pixels) -> Pixels:
         if np.array_equal(self.recogniser.template, CHIP_POINTS) and self.recogniser.size == CHIP:
             return chip
         return align(chip, CHIP_POINTS, self.recogniser.template, self.recogniser.size)
+
+
+@dataclass(frozen=True)
+class ThroughChips:
+    """Whole photographs by way of the engine's 112 x 112 crop: what `FromChips` would have seen of them."""
+
+    engine: Analyser
+    chips: FromChips
+    way: str = "frames, cut to chips first"
+
+    @property
+    def models(self) -> tuple[ModelRef, ...]:
+        return self.engine.models
+
+    def __call__(self, batch: Sequence[bytes]) -> list[Template | str]:
+        return [self._one(outcome) for outcome in self.engine.analyse_many(batch, frozenset(("detect",)))]
+
+    def _one(self, outcome: Analysis | EngineError) -> Template | str:
+        if isinstance(outcome, EngineError):
+            return outcome.code
+        return "no_face" if outcome.crop is None else Template(self.chips.embed([outcome.crop])[0])
 
 
 @dataclass(frozen=True)

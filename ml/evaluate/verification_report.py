@@ -16,6 +16,7 @@ from ml.evaluate.verification import GROUP_TARGET, OperatingPoint, Verification,
 
 SHOWN = 12        # pairs per kind: two screens
 FNMR_LIMIT = 0.01  # NIST SP 800-63A-4: FNMR 1 % or better at FMR 1e-4 or better
+MARKED = (1e-2, 1e-4, 1e-6)  # more lines than these hide the curve
 MOSTLY_ONE = 0.25  # share of one person above which the genuine figures speak of that person
 
 
@@ -29,10 +30,11 @@ def report(found: Verification, enrolment: Enrolment, *, title: str, subject: st
 def _headlines(found: Verification, enrolment: Enrolment) -> list[Headline]:
     heads = []
     if found.folds:
-        heads.append(Headline("Accuracy, pair list", f"{found.folds.mean * 100:.2f} ± {found.folds.deviation * 100:.2f} %",
-                              f"{len(found.folds.folds)} folds, {found.fold_pairs:,} pairs; mean ± deviation of folds"))
-    for target in (1e-3, 1e-4):
-        heads.append(_headline(point_at(found.points, target)))
+        mean, deviation = found.folds.mean * 100, found.folds.deviation * 100
+        heads.append(Headline("Accuracy, pair list", f"{mean:.2f} ± {deviation:.2f} %", "
+            "f"{len(found.folds.folds)} folds, "
+                              f"{found.fold_pairs:,} pairs; mean ± deviation of folds"))
+    heads += [_headline(point_at(found.points, target)) for target in (1e-3, 1e-4)]
     heads.append(Headline("Equal error rate", percent(found.eer), f"at cosine {found.eer_threshold:.3f}"))
     heads.append(Headline("Failure to enrol", percent(enrolment.failure_to_enrol),
                           f"{len(enrolment.failed):,} of {enrolment.offered:,} photographs"))
@@ -53,7 +55,7 @@ def _headline(point: OperatingPoint) -> Headline:
 def _sections(found: Verification, enrolment: Enrolment) -> list[Section]:
     sections = [_operating_points(found), _det(found), _scores(found)]
     if found.groups:
-        sections.append(_groups(found))
+        sections += _groups(found)
     if enrolment.failed:
         sections.append(_failures(enrolment))
     return sections + _pictures(found, enrolment)
@@ -62,8 +64,8 @@ def _sections(found: Verification, enrolment: Enrolment) -> list[Section]:
 def _operating_points(found: Verification) -> Section:
     made = found.comparisons
     text = (f"{len(made.genuine):,} genuine and {made.impostor_total:,} impostor comparisons of "
-            f"{made.identities:,} people. A comparison matches when its score reaches the threshold. Intervals draw the "
-            "people anew (bootstrap, 95 %), so a person with many photographs weighs as one person. "
+            f"{made.identities:,} people. A comparison matches when its score reaches the threshold. Intervals draw "
+            "the people anew (bootstrap, 95 %), so a person with many photographs weighs as one person. "
             "“FMR at most” is the one-sided 95 % limit at that threshold: what decisions may rely on.")
     rows = tuple(_row(point) for point in found.points)
     columns = ("FMR", "Threshold (cosine)", "95 %", "FNMR", "95 %", "TAR", "FMR at most")
@@ -88,36 +90,41 @@ def _det(found: Verification) -> Section:
 
 
 def _scores(found: Verification) -> Section:
-    marks = [(f"FMR {small(p.target)}", p.threshold) for p in found.points if p.threshold is not None]
+    marks = [(f"FMR {small(p.target)}", p.threshold) for p in found.points
+             if p.threshold is not None and p.target in MARKED]
     return Section("Score distributions", on_card=False,
                    svg=plots.scores(found.comparisons.genuine, found.comparisons.histogram, thresholds=marks))
 
 
-def _groups(found: Verification) -> Section:
+def _groups(found: Verification) -> list[Section]:
     over = gate_failed(list(found.groups))
     text = (f"At the whole set's threshold for FMR {small(GROUP_TARGET)}; impostors are two people of the same group. "
             f"The gate: no group more than {GATE - 1:.0%} above the best. “Not shown” means that the interval of the "
             "ratio covers the gate, so these data cannot decide it.\n"
             + (f"Gate FAILED for {', '.join(f'{r.attribute}={r.group}' for r in over)}." if over else
                "No group is shown to be over the gate."))
-    columns = ("Attribute", "Group", "People", "FNMR", "95 %", "Ratio", "Gate", "FMR", "95 %", "Ratio", "Gate")
-    tones: tuple[Tone, ...] = tuple("bad" if row in over else "plain" for row in found.groups)
-    return Section("By group", text, table=Table(columns, tuple(_group_row(r) for r in found.groups), tones))
+    misses = [(row, row.fnmr, row.genuine) for row in found.groups]
+    matches = [(row, row.fmr, row.impostor) for row in found.groups]
+    return [Section("False non-matches by group", text, table=_group_table("FNMR", misses)),
+            Section("False matches by group", "As above.", table=_group_table("FMR", matches))]
 
 
-def _group_row(row: GroupRate) -> tuple[str, ...]:
-    return (row.attribute, row.group, f"{row.people:,}", *_rate(row.fnmr, percent(row.fnmr.value)),
-            *_rate(row.fmr, small(row.fmr.value) if row.fmr.trials else "–"))
+def _group_table(name: str, rows: list[tuple[GroupRate, Rate, int]]) -> Table:
+    columns = ("Attribute", "Group", "People", "Comparisons", name, "95 %", "Ratio to best", "Gate")
+    tones: tuple[Tone, ...] = tuple("bad" if rate.verdict == "worse" else "plain" for _, rate, _ in rows)
+    return Table(columns, tuple((row.attribute, row.group, f"{row.people:,}", f"{count:,}", *_rate(rate))
+                                for row, rate, count in rows), tones)
 
 
-def _rate(rate: Rate, value: str) -> tuple[str, str, str, str]:
+def _rate(rate: Rate) -> tuple[str, str, str, str]:
     if rate.ratio is None:
         ratio = "–"
     elif rate.ratio_interval is None:
         ratio = "best"
     else:
         ratio = f"{rate.ratio:.2f} ({rate.ratio_interval.low:.2f} – {rate.ratio_interval.high:.2f})"
-    return value, span(rate.interval.low, rate.interval.high), ratio, rate.verdict
+    value = percent(rate.value, 3) if rate.trials else "–"
+    return value, span(rate.interval.low, rate.interval.high, 3), ratio, rate.verdict
 
 
 def _failures(enrolment: Enrolment) -> Section:
