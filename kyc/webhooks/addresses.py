@@ -49,6 +49,8 @@ CLOSED_V6 = tuple(
     )
 )
 
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
 # Never wanted, not even in development: no test or internal receiver lives at a metadata service.
 NEVER: tuple[Network, ...] = (
     ipaddress.IPv4Network("169.254.0.0/16"),
@@ -72,6 +74,8 @@ class Reach:
         ip = plain(address)
         if ip is None or any(ip in n for n in NEVER if n.version == ip.version):
             return False
+        if not all(self.allows(str(inner)) for inner in carried(ip)):
+            return False  # opening a translator's or a tunnel's network does not open what lies behind it
         if any(ip in n for n in self.networks if n.version == ip.version):
             return True
         return is_public(ip) or (self.private and (ip.is_private or ip.is_loopback))
@@ -89,6 +93,15 @@ def plain(address: str) -> Address | None:
         if ip.ipv4_mapped is not None:
             return None  # the kernel would connect ::ffff:a.b.c.d to a.b.c.d; no honest name resolves to it
     return ip
+
+
+def carried(ip: Address) -> list[ipaddress.IPv4Address]:
+    """The IPv4 addresses that a translated or tunnelled IPv6 address leads to (RFC 6052, 3056, 4380)."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return []
+    if ip in NAT64:
+        return [ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)]
+    return [inner for inner in (ip.sixtofour, *(ip.teredo or ())) if inner is not None]
 
 
 def is_public(ip: Address) -> bool:

@@ -1,4 +1,5 @@
-"""Every event there is. To add one: a line here, `services.emit` where the state changes, `make docs`."""
+"""Every event there is. To add one: a line here, `services.emit` where the state changes,
+and `python -m kyc.webhooks.tables` for its page."""
 
 from __future__ import annotations
 

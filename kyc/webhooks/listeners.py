@@ -25,5 +25,5 @@ def on_checkpoint(sender: Any, *, checkpoint: Any, now: datetime, **_: Any) -> N
     with acting(replace(current(), tenant_id=checkpoint.log)):
         # one a minute: not worth an event that nobody asked for
         if queries.subscribers(CHECKPOINT).exists():
-            services.emit(event_type=CHECKPOINT, object_type="audit_checkpoint", object_id=f"{checkpoint.log}.log",
+            services.emit(event_type=CHECKPOINT, object_type="audit_log", object_id=checkpoint.log,
                           status=f"size:{checkpoint.tree_size}", now=now)  # fmt: skip

@@ -61,6 +61,15 @@ def test_an_operator_cannot_open_the_metadata_service_by_opening_everything():
     reach = Reach(networks=(ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")))
     assert not reach.allows("169.254.169.254")
     assert not reach.allows("fe80::1")
+    assert not reach.allows("64:ff9b::a9fe:a9fe")
+    assert not reach.allows("2002:a9fe:a9fe::1")
+
+
+def test_opening_nat64_opens_the_public_addresses_behind_it_and_no_private_ones():
+    reach = Reach(networks=(ipaddress.ip_network("64:ff9b::/96"),))
+    assert reach.allows("64:ff9b::808:808")
+    assert not reach.allows("64:ff9b::7f00:1")
+    assert not reach.allows("64:ff9b::a00:1")
 
 
 @given(st.ip_addresses(v=4))
