@@ -103,7 +103,8 @@ def _one(observer: Observer, kind: str, name: str, case: species.Case, film: Fil
 
 
 def rows(outcomes: Sequence[Outcome]) -> list[Row]:
-    return [_row(kind, [o for o in outcomes if o.species == kind]) for kind in dict.fromkeys(o.species for o in outcomes)]
+    kinds = dict.fromkeys(outcome.species for outcome in outcomes)
+    return [_row(kind, [o for o in outcomes if o.species == kind]) for kind in kinds]
 
 
 def _row(kind: str, some: Sequence[Outcome]) -> Row:

@@ -24,7 +24,7 @@ def planes(pixels: Pixels) -> bytes:
     ycc = Pillow.fromarray(pixels).convert("YCbCr")
     y, u, v = ycc.split()
     half = (width // 2, height // 2)
-    return y.tobytes() + u.resize(half, Pillow.Resampling.BOX).tobytes() + v.resize(half, Pillow.Resampling.BOX).tobytes()
+    return y.tobytes() + b"".join(c.resize(half, Pillow.Resampling.BOX).tobytes() for c in (u, v))
 
 
 def write_y4m(path: Path, frames: Iterable[Pixels], *, rate: int) -> int:
