@@ -31,9 +31,8 @@ def _headlines(found: Verification, enrolment: Enrolment) -> list[Headline]:
     heads = []
     if found.folds:
         mean, deviation = found.folds.mean * 100, found.folds.deviation * 100
-        heads.append(Headline("Accuracy, pair list", f"{mean:.2f} ± {deviation:.2f} %", "
-            "f"{len(found.folds.folds)} folds, "
-                              f"{found.fold_pairs:,} pairs; mean ± deviation of folds"))
+        note = f"{len(found.folds.folds)} folds, {found.fold_pairs:,} pairs; mean ± deviation of folds"
+        heads.append(Headline("Accuracy, pair list", f"{mean:.2f} ± {deviation:.2f} %", note))
     heads += [_headline(point_at(found.points, target)) for target in (1e-3, 1e-4)]
     heads.append(Headline("Equal error rate", percent(found.eer), f"at cosine {found.eer_threshold:.3f}"))
     heads.append(Headline("Failure to enrol", percent(enrolment.failure_to_enrol),
