@@ -3,34 +3,69 @@
 from __future__ import annotations
 
 import os
+import time
+from concurrent.futures import Future
 
 from kyc.core import clock
 from kyc.core.scope import acting_as_system
 from kyc.registry import services as registry
 from kyc.verifications.observations import Portrait
-from ml.engine import Engine
+from ml.batching import DEADLINE, Batcher, late
+from ml.engine import Engine, Photo
+from ml.errors import EngineError
 from ml.packs import default_root, from_environment, open_active
+from ml.types import Analysis
 from workers import translate
 
 _engine: Engine | None = None
+_batcher: Batcher | None = None
 
 
 def load() -> None:
     """Raises PackError or DeviceError: a worker without its models, or without its GPU, does not start."""
-    global _engine
+    global _engine, _batcher
     _engine = Engine.from_packs(
         default_root(),
         device=os.environ.get("VOUCH_DEVICE", "cpu"),
         runtime=os.environ.get("VOUCH_RUNTIME", "auto"),  # type: ignore[arg-type]
     )
+    _batcher = Batcher(_engine)
     _register()
 
 
 def look(images: dict[str, bytes]) -> dict[str, Portrait]:
-    """What the engine sees in each named image. Raises EngineError when trying again may help."""
-    assert _engine is not None, "engine.load() runs before the first task"
-    outcomes = _engine.analyse_many(list(images.values()))
-    return {name: translate.portrait(outcome) for name, outcome in zip(images, outcomes, strict=True)}
+    """What the engine sees in each named image, sharing batches with other jobs.
+
+    Raises EngineError when trying again may help.
+    """
+    assert _engine is not None and _batcher is not None, "engine.load() runs before the first task"
+    deadline = time.monotonic() + DEADLINE
+    opened = {name: _open(_engine, data) for name, data in images.items()}
+    # all are opened before the first is handed over, so that the pictures of a case fall into one batch
+    waiting = {
+        name: photo if isinstance(photo, EngineError) else _batcher.submit(photo, deadline=deadline)
+        for name, photo in opened.items()
+    }
+    return {name: translate.portrait(_outcome(one, deadline)) for name, one in waiting.items()}
+
+
+def _open(engine: Engine, data: bytes) -> Photo | EngineError:
+    try:
+        return engine.open(data)
+    except EngineError as e:
+        return e
+
+
+def _outcome(one: Future[Analysis] | EngineError, deadline: float) -> Analysis | EngineError:
+    if isinstance(one, EngineError):
+        return one
+    try:
+        return one.result(timeout=max(0.0, deadline - time.monotonic()))
+    except TimeoutError:
+        one.cancel()
+        return late()
+    except EngineError as e:
+        return e
 
 
 def _register() -> None:
