@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
 export VENV
 
-.PHONY: help setup setup-train lock demo run test check schema audit bench faults sbom stop clean
+.PHONY: help setup setup-train lock demo run test check schema audit bench faults fuzz sbom stop clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -43,6 +43,9 @@ bench: setup ## latency and throughput, measured here
 
 faults: setup ## ten minutes of kill -9
 	@$(PY) -m tests.faults $(ARGS)
+
+fuzz: setup ## a minute of hostile uploads; guided by coverage where Atheris is installed
+	@$(PY) -m tests.fuzz.upload $(ARGS)
 
 sbom: setup ## a bill of materials (CycloneDX) of each process
 	@mkdir -p var/sbom
