@@ -77,9 +77,10 @@ def keep_up(console: Console) -> int:
         bar.update(task, completed=6, description="up")
     try:
         keys = remembered_keys(service)
+        reviewer = keys["reviewer"]
         console.print(f"""
   API         {service.url}/v1        docs {service.url}/v1/docs
-  Portal      {service.url}/portal    sign in as [bold]{keys["reviewer"]["user"]}[/bold], password [bold]{keys["reviewer"]["password"]}[/bold]
+  Portal      {service.url}/portal    sign in as [bold]{reviewer["user"]}[/bold], password [bold]{reviewer["password"]}[/bold]
   Sandbox key [bold]{keys["sandbox"]["key"]}[/bold]
   Live key    [bold]{keys["live"]["key"]}[/bold]
   Logs        {HOME / "log"}

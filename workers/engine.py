@@ -73,7 +73,7 @@ def _register() -> None:
     root, allowed = default_root(), from_environment()
     with acting_as_system("engine"):
         for role in ("detector", "recogniser", "pad", "quality"):
-            for pack in open_active(role, root=root, allowed_licences=allowed):  # type: ignore[arg-type]
+            for pack in open_active(role, root=root, allowed_licences=allowed):
                 registry.register(
                     role=role,
                     name=pack.ref.name,

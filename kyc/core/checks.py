@@ -29,5 +29,6 @@ def refuse_powerful_logins() -> None:
         if superuser or bypass or owner:
             why = "is a superuser" if superuser else "has BYPASSRLS" if bypass else "owns tables"
             raise ImproperlyConfigured(
-                f"The database login {name!r} ({alias}) {why}: it could read every tenant. Use vouch_app / vouch_system."
+                f"The database login {name!r} ({alias}) {why}: it could read every tenant."
+                " Use vouch_app for `default` and vouch_system for `system`."
             )

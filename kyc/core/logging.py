@@ -16,7 +16,7 @@ def add_scope(_, __, event):
     return event
 
 
-SHARED = [
+SHARED: list = [
     structlog.contextvars.merge_contextvars,
     add_scope,
     structlog.processors.add_log_level,

@@ -22,10 +22,22 @@ PROBLEM = {
         "fields": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
     },
 }
-ALWAYS = {"401": "No valid credential", "403": "Missing scope", "404": "No such object (foreign looks the same)",
-          "405": "No such method", "429": "Rate limit", "500": "Our fault", "503": "Overloaded, see Retry-After"}  # fmt: skip
-BODY = {"400": "Not valid JSON or header", "409": "In conflict with the present state or an earlier request",
-        "413": "Too large", "415": "Wrong Content-Type", "422": "Not acceptable"}  # fmt: skip
+ALWAYS = {
+    "401": "No valid credential",
+    "403": "Missing scope",
+    "404": "No such object (foreign looks the same)",
+    "405": "No such method",
+    "429": "Rate limit",
+    "500": "Our fault",
+    "503": "Overloaded, see Retry-After",
+}
+BODY = {
+    "400": "Not valid JSON or header",
+    "409": "In conflict with the present state or an earlier request",
+    "413": "Too large",
+    "415": "Wrong Content-Type",
+    "422": "Not acceptable",
+}
 
 
 class Schema(AutoSchema):

@@ -49,39 +49,40 @@ def _detect(row: Inference, portraits: Portraits, now: datetime) -> dict:
 
 
 def _liveness(row: Inference, portraits: Portraits, now: datetime) -> dict:
-    return _told(policy.liveness(_one_face(portraits["media"]), _rules()))
+    seen, _ = _one_face(portraits["media"])
+    return _told(policy.liveness(seen, _rules()))
 
 
 def _embed(row: Inference, portraits: Portraits, now: datetime) -> dict:
-    seen = _one_face(portraits["media"])
+    seen, embedding = _one_face(portraits["media"])
     template = faces.enrol(
-        applicant_id=row.media.applicant_id, embedding=seen.embedding, model_sha256=seen.recogniser_sha256,
+        applicant_id=row.media.applicant_id, embedding=embedding, model_sha256=seen.recogniser_sha256,
         media_id=row.media_id, now=now,
     )  # fmt: skip
     return {"template": template.pk, "model": str(template.model)}
 
 
 def _compare(row: Inference, portraits: Portraits, now: datetime) -> dict:
-    a, b = _one_face(portraits["media"]), _one_face(portraits["other_media"])
-    cosine = sum(x * y for x, y in zip(a.embedding, b.embedding, strict=True))
+    (seen, a), (_, b) = _one_face(portraits["media"]), _one_face(portraits["other_media"])
+    cosine = sum(x * y for x, y in zip(a, b, strict=True))
     return _told(
-        policy.match(Similarity(cosine, f"media:{row.other_media_id}"), scale_of(a.recogniser_sha256), _rules())
+        policy.match(Similarity(cosine, f"media:{row.other_media_id}"), scale_of(seen.recogniser_sha256), _rules())
     )
 
 
 def _search(row: Inference, portraits: Portraits, now: datetime) -> dict:
-    seen = _one_face(portraits["media"])
-    found = face_queries.search(seen.embedding, seen.recogniser_sha256, limit=10)
+    seen, embedding = _one_face(portraits["media"])
+    found = face_queries.search(embedding, seen.recogniser_sha256, limit=10)
     return _told(policy.duplicates(found, scale_of(seen.recogniser_sha256), _rules()))
 
 
 ANSWERS = {"detect": _detect, "liveness": _liveness, "embed": _embed, "compare": _compare, "search": _search}
 
 
-def _one_face(seen: Portrait) -> Portrait:
+def _one_face(seen: Portrait) -> tuple[Portrait, tuple[float, ...]]:
     if seen.problem or seen.embedding is None:
         raise Unusable(seen.problem or "no_face")
-    return seen
+    return seen, seen.embedding
 
 
 def _told(finding: Finding) -> dict:

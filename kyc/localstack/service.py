@@ -27,7 +27,7 @@ from kyc.localstack import Stack, StackError
 
 ROOT = Path(__file__).resolve().parents[2]
 PDEATHSIG = 1  # prctl(2): the kernel's signal to a child whose parent died
-STOP_WITHIN = 15.0   # seconds; longer than the slowest inference, then SIGKILL
+STOP_WITHIN = 15.0  # seconds; longer than the slowest inference, then SIGKILL
 READY_WITHIN = 90.0  # seconds; a cold start reads every module from disk
 
 Say = Callable[[str], None]
@@ -192,7 +192,7 @@ def free_port() -> int:
 def migrations_digest() -> str:
     """Changes when any migration does."""
     whole = hashlib.sha256()
-    for path in sorted(ROOT.glob("kyc/*/migrations/*.py")) + [ROOT / "requirements" / "dev.lock"]:
+    for path in [*sorted(ROOT.glob("kyc/*/migrations/*.py")), ROOT / "requirements" / "dev.lock"]:
         whole.update(path.name.encode() + path.read_bytes())
     return whole.hexdigest()
 

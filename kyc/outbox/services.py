@@ -89,9 +89,11 @@ def claim(*, job_id: str, worker: str, now: datetime, lease: timedelta = LEASE) 
         if job is None or not _takeable(job, now):
             return None
         if job.deadline and job.deadline <= now:
-            return _quarantine(job, reason="deadline passed before a worker was free", now=now)
+            _quarantine(job, reason="deadline passed before a worker was free", now=now)
+            return None
         if job.attempt >= MAX_ATTEMPTS:
-            return _quarantine(job, reason=job.reason or f"the worker died in each of {MAX_ATTEMPTS} attempts", now=now)
+            _quarantine(job, reason=job.reason or f"the worker died in each of {MAX_ATTEMPTS} attempts", now=now)
+            return None
         job.state, job.attempt, job.started_at = Job.State.LEASED, job.attempt + 1, now
         job.lease_until, job.leased_by = now + lease, worker
         job.save(update_fields=["state", "attempt", "started_at", "lease_until", "leased_by"])

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -95,7 +95,8 @@ class VerificationListed(serializers.ModelSerializer):
             "submitted_at", "decided_at", "expires_at",
         ]  # fmt: skip
 
-    def get_reasons(self, row) -> list[ReasonShown]:
+    @extend_schema_field(ReasonShown(many=True))
+    def get_reasons(self, row):
         return [{"code": code, "applicant_message": sentence(code)} for code in row.reasons]
 
 

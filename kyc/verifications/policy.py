@@ -7,7 +7,7 @@ new picture can mend goes back to the applicant.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kyc.faces.answers import Search, Similarity
@@ -113,14 +113,16 @@ def liveness(portrait: Portrait, rules: Rules, *, session_passed: bool | None = 
         if rules.liveness.required:
             return Finding("liveness", INCONCLUSIVE, ("liveness_required",), detail=detail)
         return Finding("liveness", SKIPPED, (portrait.pad_refused or "no_pad_pack",), detail=detail)
-    said = {"score": _finite(score), "threshold": rules.liveness.pad_minimum, "detail": detail,
-            "threshold_id": f"liveness.pad_minimum={rules.liveness.pad_minimum:g}",
-            "model_sha256": portrait.pad[0].model_sha256 if portrait.pad else ""}  # fmt: skip
+    said = Finding(
+        "liveness", PASS, score=_finite(score), threshold=rules.liveness.pad_minimum, detail=detail,
+        threshold_id=f"liveness.pad_minimum={rules.liveness.pad_minimum:g}",
+        model_sha256=portrait.pad[0].model_sha256 if portrait.pad else "",
+    )  # fmt: skip
     if score >= rules.liveness.pad_minimum:
-        return Finding("liveness", PASS, **said)
+        return said
     if score >= rules.liveness.pad_review:
-        return Finding("liveness", INCONCLUSIVE, ("liveness_uncertain",), **said)
-    return Finding("liveness", FAIL, ("presentation_attack",), **said)
+        return replace(said, result=INCONCLUSIVE, reasons=("liveness_uncertain",))
+    return replace(said, result=FAIL, reasons=("presentation_attack",))
 
 
 def match(similarity: Similarity | None, scale: Scale | None, rules: Rules) -> Finding:
@@ -136,16 +138,16 @@ def match(similarity: Similarity | None, scale: Scale | None, rules: Rules) -> F
     except FmrNotSupported:
         return Finding("match", INCONCLUSIVE, ("no_calibrated_model",), score=_finite(similarity.score))
     fmr = scale.calibration.fmr_at(similarity.score)
-    said = {
-        "score": similarity.score, "fmr": fmr, "threshold": threshold, "model_sha256": scale.sha256,
-        "threshold_id": f"match.fmr={rules.match.fmr:g}@{scale.model_id}",
-        "detail": {"reference": similarity.reference, "one_in": one_in(fmr)},
-    }  # fmt: skip
+    said = Finding(
+        "match", PASS, score=similarity.score, fmr=fmr, threshold=threshold, model_sha256=scale.sha256,
+        threshold_id=f"match.fmr={rules.match.fmr:g}@{scale.model_id}",
+        detail={"reference": similarity.reference, "one_in": one_in(fmr)},
+    )  # fmt: skip
     if fmr <= rules.match.fmr:
-        return Finding("match", PASS, **said)
+        return said
     if fmr <= rules.match.review_fmr:
-        return Finding("match", INCONCLUSIVE, ("match_uncertain",), **said)
-    return Finding("match", FAIL, ("face_mismatch",), **said)
+        return replace(said, result=INCONCLUSIVE, reasons=("match_uncertain",))
+    return replace(said, result=FAIL, reasons=("face_mismatch",))
 
 
 def duplicates(search: Search | None, scale: Scale | None, rules: Rules) -> Finding:
@@ -163,14 +165,16 @@ def duplicates(search: Search | None, scale: Scale | None, rules: Rules) -> Find
             {"applicant": h.applicant_id, "template": h.template_id, "score": h.score, "list": h.listed} for h in found
         ],
     }  # fmt: skip
-    said = {"threshold": threshold, "threshold_id": f"duplicates.fmr={rules.duplicates.fmr:g}@{scale.model_id}",
-            "model_sha256": scale.sha256, "detail": detail}  # fmt: skip
+    said = Finding(
+        "duplicates", PASS, threshold=threshold, model_sha256=scale.sha256, detail=detail,
+        threshold_id=f"duplicates.fmr={rules.duplicates.fmr:g}@{scale.model_id}",
+    )  # fmt: skip
     if not found:
-        return Finding("duplicates", PASS, **said)
+        return said
     best = max(found, key=lambda h: h.score)
     reasons = ("on_block_list",) if any(h.listed for h in found) else ("duplicate_face",)
-    return Finding(
-        "duplicates", INCONCLUSIVE, reasons, score=best.score, fmr=scale.calibration.fmr_at(best.score), **said
+    return replace(
+        said, result=INCONCLUSIVE, reasons=reasons, score=best.score, fmr=scale.calibration.fmr_at(best.score)
     )
 
 
