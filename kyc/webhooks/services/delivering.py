@@ -295,9 +295,8 @@ def _move(delivery: Delivery, to: str, **also) -> None:
 
 
 def _log(delivery: Delivery, number: int, **seen) -> None:
-    DeliveryAttempt.objects.get_or_create(
-        delivery=delivery, number=number, defaults={"tenant_id": delivery.tenant_id, **seen}
-    )
+    row = DeliveryAttempt(delivery=delivery, tenant_id=delivery.tenant_id, number=number, **seen)
+    DeliveryAttempt.objects.bulk_create([row], ignore_conflicts=True)  # an attempt is told once
 
 
 def _wake(delivery_id: str, object_id: str, now: datetime) -> int:

@@ -32,7 +32,8 @@ def emit(*, event_type: str, object_type: str, object_id: str, status: str, now:
         raise ValueError(f"{event_type} is not in kyc.webhooks.catalogue")
     with atomic():
         event = _record(event_type, object_type, object_id, status, now)
-        _fan_out(event, list(queries.subscribers(event_type).exclude(pk=_unwanted(event))), now)
+        wanted = queries.subscribers(event_type).exclude(pk=_unwanted(event))
+        _fan_out(event, list(wanted.values_list("pk", flat=True)), now)
     return event
 
 
@@ -102,13 +103,12 @@ def _record(event_type: str, object_type: str, object_id: str, status: str, now:
     )  # fmt: skip
 
 
-def _fan_out(event: Event, endpoints: list[Endpoint], now: datetime) -> None:
-    if not endpoints:
+def _fan_out(event: Event, endpoint_ids: list[str], now: datetime) -> None:
+    if not endpoint_ids:
         return
-    earlier = queries.open_in_order(object_id=event.object_id).filter(endpoint__in=endpoints)
+    earlier = queries.open_in_order(object_id=event.object_id).filter(endpoint__in=endpoint_ids)
     blocked = set(earlier.values_list("endpoint_id", flat=True))
-    free = [e for e in endpoints if e.pk not in blocked]
-    _start([Delivery(**_columns(event, e.pk, now)) for e in free], now)
+    _start([Delivery(**_columns(event, pk, now)) for pk in endpoint_ids if pk not in blocked], now)
     Delivery.objects.bulk_create(Delivery(**_columns(event, pk, now)) for pk in sorted(blocked))
 
 
