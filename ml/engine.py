@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,15 @@ DETAIL = 1024   # px of longest side decoded at first: the detector works at 640
 EVIDENCE = 112  # px, side of `Analysis.crop`
 EVIDENCE_TEMPLATE: Points = np.array(TEMPLATES["arcface-112"], np.float32)
 ROLES: tuple[Role, ...] = ("detector", "recogniser", "pad")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A file and what decoding made of it."""
+
+    data: bytes
+    image: Image
+    milliseconds: float  # decoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +68,16 @@ class Engine:
     @classmethod
     def from_packs(cls, root: Path, *, device: str = "cpu", runtime: RuntimeName = "auto",
                    precision: Precision = "fp32", threads: int | None = None, decoder: Decoder | None = None,
-                   allowed_licences: Collection[str] | None = None) -> Engine:
+                   allowed_licences: Collection[str] | None = None, candidate: Pack | None = None) -> Engine:
         """The packs in use under `root` (`python -m ml packs use`), on the device named, or an error.
 
-        decoder: None starts `Caged()`, one helper per core. Raises PackError, DeviceError.
+        decoder: None starts `Caged()`, one helper per core. candidate: takes the place of the pack in use for
+        its role, to judge or shadow it before cut-over. Raises PackError, DeviceError.
         """
         options: dict[str, Any] = {"device": device, "runtime": runtime, "precision": precision, "threads": threads}
         packs = open_roles(root, from_environment() if allowed_licences is None else allowed_licences)
+        if candidate is not None:
+            packs[candidate.manifest.role] = (candidate,)
         recogniser = packs["recogniser"][0]
         return cls(build_detector(packs["detector"][0], **options),
                    Recogniser(recogniser, load(recogniser, **options)),
@@ -83,18 +96,31 @@ class Engine:
         """As `analyse`, sharing the networks' batches; an error stands in its image's place.
 
         Milliseconds are each image's share: the stage's time divided by the images that took part.
-        Between the stages, dictionaries go from an image's place in `batch` to what is known of it.
         """
-        watch = Stopwatch()
-        with watch("decode", range(len(batch))):
-            decoded = dict(enumerate(self.decoder.decode_many(batch, detail=DETAIL)))
-        errors = {place: error for place, error in decoded.items() if isinstance(error, EngineError)}
-        photos = {place: image for place, image in decoded.items() if isinstance(image, Image)}
+        opened = self.open_many(batch)
+        studied = iter(self.study([photo for photo in opened if isinstance(photo, Photo)], wants))
+        return [next(studied) if isinstance(photo, Photo) else photo for photo in opened]
 
-        with watch("detect", photos):
+    def open(self, data: bytes) -> Photo:
+        """Decode only, as far as the detector needs it. Safe and useful from many threads. Raises EngineError."""
+        began = perf_counter()
+        return Photo(data, self.decoder.decode(data, detail=DETAIL), 1000 * (perf_counter() - began))
+
+    def open_many(self, batch: Sequence[bytes]) -> list[Photo | EngineError]:
+        began = perf_counter()
+        images = self.decoder.decode_many(batch, detail=DETAIL)
+        share = 1000 * (perf_counter() - began) / max(len(batch), 1)
+        return [image if isinstance(image, EngineError) else Photo(data, image, share)
+                for data, image in zip(batch, images, strict=True)]
+
+    def study(self, photos: Sequence[Photo], wants: frozenset[Want] = EVERYTHING) -> list[Analysis | EngineError]:
+        """Everything after decoding. Between stages, dictionaries lead from a photo's place to what is known of it."""
+        watch = Stopwatch()
+        errors: dict[int, EngineError] = {}
+        with watch("detect", range(len(photos))):
             seen = self._detect(photos)
-        with watch("detail", photos):
-            seen = self._look_closer(seen, batch, errors)
+        with watch("detail", seen):
+            seen = self._look_closer(seen, photos, errors)
         subjects = {place: Subject(one.image, one.faces[0]) for place, one in seen.items() if one.faces}
         with watch("align", subjects):
             crops = {place: align(one.image.pixels, one.face.landmarks, EVIDENCE_TEMPLATE, EVIDENCE)
@@ -116,15 +142,15 @@ class Engine:
         return [errors[place] if place in errors else
                 summarise(seen[place], crop=crops.get(place), quality=quality.get(place, ()),
                           liveness=liveness.get(place, Liveness()), embedding=embeddings.get(place),
-                          models=self.models, milliseconds=watch.shares(place))
-                for place in decoded]
+                          models=self.models, milliseconds={"decode": photo.milliseconds} | watch.shares(place))
+                for place, photo in enumerate(photos)]
 
-    def _detect(self, photos: dict[int, Image]) -> dict[int, Seen]:
-        detections = self.detector.detect([image.pixels for image in photos.values()])
-        return {place: Seen(image, detection.faces, detection.turned)
-                for (place, image), detection in zip(photos.items(), detections, strict=True)}
+    def _detect(self, photos: Sequence[Photo]) -> dict[int, Seen]:
+        detections = self.detector.detect([photo.image.pixels for photo in photos])
+        return {place: Seen(photo.image, one.faces, one.turned)
+                for place, (photo, one) in enumerate(zip(photos, detections, strict=True))}
 
-    def _look_closer(self, seen: dict[int, Seen], batch: Sequence[bytes],
+    def _look_closer(self, seen: dict[int, Seen], photos: Sequence[Photo],
                      errors: dict[int, EngineError]) -> dict[int, Seen]:
         """The same, decoded again at more detail where the face is smaller than the recogniser's crop."""
         closer = {}
@@ -135,7 +161,7 @@ class Engine:
                 continue
             try:
                 detail = ceil(max(one.image.width, one.image.height) * missing)
-                closer[place] = one.on(self.decoder.decode(batch[place], detail=detail))
+                closer[place] = one.on(self.decoder.decode(photos[place].data, detail=detail))
             except EngineError as error:
                 errors[place] = error
         return closer
