@@ -49,6 +49,7 @@ DUTIES = [
     Duty("send_canary", 30, lambda: send_canary()),
     Duty("purge_canaries", 3600, lambda: operations.purge(now=clock.now())),
     Duty("sweep_evidence", 60, lambda: janitor.sweep(now=clock.now())),
+    Duty("sweep_strays", 86_400, lambda: janitor.sweep_strays(now=clock.now())),
     Duty("purge_webhooks", 3600, lambda: webhooks.purge(now=clock.now())),
     Duty("purge_idempotency_keys", 3600, lambda: purge()),
 ]

@@ -32,9 +32,14 @@ class Swept:
 
 
 def sweep(*, now: datetime, store: Store | None = None) -> Swept:
-    """Call under `acting_as_system`; safe to run beside itself and beside uploads."""
+    """Every minute: what rows say. Call under `acting_as_system`; safe to run beside itself and beside uploads."""
     store = store or the_store()
-    return Swept(_unfinished(now, store), _shredded(store), _strays(now, store))
+    return Swept(unfinished=_unfinished(now, store), shredded=_shredded(store))
+
+
+def sweep_strays(*, now: datetime, store: Store | None = None) -> Swept:
+    """Every day: what the store holds and no row names. Walks the whole store."""
+    return Swept(strays=_strays(now, store or the_store()))
 
 
 def _unfinished(now: datetime, store: Store) -> int:
