@@ -65,7 +65,7 @@ def _decode(data: bytes, named: str, limits: Limits, detail: int | None) -> Imag
         squeezed = jpeg.quality(source)
         colourless_mode = source.mode in GRAY_MODES
         if divisor > 1 and named == "JPEG":
-            source.draft(None, (-(-width // divisor), -(-height // divisor)))  # libjpeg rounds up, too
+            source.draft(None, (width // divisor, height // divisor))
         rgb = to_rgb(source)
     if divisor > 1 and rgb.size == (width, height):  # no scaled IDCT in PNG and WebP
         rgb = rgb.reduce(divisor)
