@@ -24,7 +24,8 @@ def blurred():
     spoilt = found.embeddings + poor[:, None] * rng.normal(0, 1.0, found.embeddings.shape)
     spoilt = (spoilt / np.linalg.norm(spoilt, axis=1, keepdims=True)).astype(np.float32)
     quality = tuple((Measure("sharpness", 0.1 if p else 0.9, "1", "higher"),
-                     Measure("luck", rng.random(), "1", "higher"), Measure("yaw", -40.0 if p else 1.0, "deg", "near"), Measure("constant", 1.0, "1", "higher"))
+                     Measure("luck", rng.random(), "1", "higher"),
+                     Measure("yaw", -40.0 if p else 1.0, "deg", "near"), Measure("constant", 1.0, "1", "higher"))
                     for p in poor)
     return replace(found, embeddings=spoilt, quality=quality)
 
