@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from kyc.core import clock
+from kyc.core import clock, crash
 from kyc.core.errors import LostRace, Problem
 from kyc.core.scope import acting_as_system, acting_for
 from kyc.outbox import services as outbox
@@ -27,9 +27,11 @@ def run(job_id: str, work: Work) -> None:
         claim = outbox.claim(job_id=job_id, worker=WORKER, now=clock.now())
         if claim is None:
             return
+        crash.point("after_claim", claim.job.subject_id)
         try:
             with acting_for(claim.job.tenant_id, actor=claim.actor, request_id=job_id, system=not claim.job.tenant_id):
                 work(claim)
+                crash.point("after_result_before_ack")
         except (LostClaim, LostRace) as e:
             log.info("lost_claim", job=job_id, attempt=claim.attempt, why=str(e))
         except Exception as e:

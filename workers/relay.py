@@ -11,14 +11,14 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
-from kyc.core import clock
+from kyc.core import clock, crash, env
 from kyc.core.scope import acting_as_system
 from kyc.outbox import relay
 from workers.app import app
 
 log = structlog.get_logger("vouch.relay")
 POLL = 0.5  # seconds: how late a lost notification, or a job whose time came, is noticed at most
-RECONCILE = 5.0  # seconds between looks for what the broker forgot and for leases that ran out
+RECONCILE = float(env.number("VOUCH_RECONCILE", default=5))  # seconds between looks for what was lost on the way
 QUEUES = ("gpu", "io")
 
 
@@ -46,6 +46,8 @@ def main(stop: Event | None = None) -> None:
 def publish(queue: str) -> int:
     """One round of one queue; how many were published."""
     jobs = relay.take(queue=queue, now=clock.now())
+    if jobs:
+        crash.point("after_commit_before_publish")
     sent = 0
     try:
         with app.producer_pool.acquire(block=True, timeout=5) as producer:

@@ -15,7 +15,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from kyc.core import clock
+from kyc.core import clock, crash
 from kyc.core.errors import NotFound
 from kyc.core.scope import Scope, acting, atomic
 from kyc.http import idempotency
@@ -98,6 +98,7 @@ def writes(handler):
         if hasattr(self, "prepare"):
             kwargs["prepared"] = self.prepare(request)
         answer, response = _commit(self, handler, request, args, kwargs, key, print_)
+        crash.point("after_effect_before_response")
         if isinstance(answer, Accepted) and (seconds := wanted_wait(request)):
             response = _hold(answer, response, seconds, key)
         return response

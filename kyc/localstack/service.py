@@ -41,9 +41,18 @@ class Part:
 
 
 class Service:
-    def __init__(self, home: Path, *, port: int = 0, say: Say = lambda _: None, threads: int = 8):
+    def __init__(
+        self,
+        home: Path,
+        *,
+        port: int = 0,
+        say: Say = lambda _: None,
+        threads: int = 8,
+        extra_env: dict[str, str] | None = None,
+    ):
         self.home, self.say = Path(home).resolve(), say
         self.stack = Stack(self.home)
+        self.extra_env = extra_env or {}  # said last, so it wins
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.running: dict[str, subprocess.Popen] = {}
@@ -120,7 +129,7 @@ class Service:
             "VOUCH_OPERATIONS_TOKEN": self._secret("operations_token"),
             "VOUCH_WEBHOOK_ALLOW_PRIVATE": "true",  # on this machine the receivers are on it, too
             "DJANGO_SETTINGS_MODULE": "kyc.settings",
-        }  # fmt: skip
+        } | {k: v for k, v in self.extra_env.items() if k in told or not k.startswith("DATABASE_")}  # fmt: skip
 
     def manage(self, *arguments: str, cross_tenant: bool = False, owner: bool = False) -> str:
         """A management command's output. Raises StackError with what it said."""

@@ -15,15 +15,18 @@ from django.db import connections
 from django.db.models import F
 from django.dispatch import Signal
 
+from kyc.core import env
 from kyc.core.errors import NotFound
 from kyc.core.scope import alias, atomic, current
 from kyc.outbox.errors import LostClaim, NotQuarantined, QueueFull
 from kyc.outbox.models import Job
 
 MAX_ATTEMPTS = 3  # a crash may be bad luck twice; the third time it is the job
-LEASE = timedelta(seconds=60)  # the slowest accepted inference is 20 s on a slow CPU; twice that and a restart
+# The slowest accepted inference is 20 s on a slow CPU; twice that and a restart. Fault tests make it short.
+LEASE = timedelta(seconds=env.number("VOUCH_LEASE", default=60))
 RETRY_IN = (timedelta(seconds=1), timedelta(seconds=5))  # after the first and the second failed attempt
-FORGOTTEN = timedelta(seconds=30)  # published and never claimed for this long: the broker lost it
+# Published and not claimed for this long: the broker lost it.
+FORGOTTEN = timedelta(seconds=env.number("VOUCH_FORGOTTEN", default=30))
 MAX_OPEN_PER_TENANT = 2_000  # at 10 decisions/s a wait of 200 s: longer is no service
 MAX_OPEN = 10_000  # in the whole deployment, per queue
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kyc.core import clock
+from kyc.core import clock, crash
 from kyc.core.scope import atomic
 from kyc.evidence import services as evidence
 from kyc.outbox.services import Claim
@@ -16,4 +16,5 @@ def work(claim: Claim) -> None:
     wanted = {"selfie": case.selfie_id, "id_portrait": case.id_portrait_id}
     images = {name: evidence.read(id_, purpose="verification") for name, id_ in wanted.items() if id_}
     portraits = engine.look(images)
+    crash.point("mid_inference")
     results.record(claim=claim, portraits=portraits, now=clock.now())

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import Count, Q
 
+from kyc.core import crash
 from kyc.core.errors import Unavailable
 from kyc.core.scope import acting_for, atomic
 from kyc.outbox import services as outbox
@@ -66,6 +67,7 @@ def _attempt(delivery_id: str, claim: Claim, now: datetime, sender: Sender) -> O
         _without_keys(ticket, claim)
         return None
     outcome = sender.send(ticket.delivery.endpoint.url, **request)
+    crash.point("mid_webhook")
     if lost := _record(ticket, claim, outcome, now + timedelta(seconds=outcome.duration)):
         _disable(ticket.delivery.endpoint_id, lost, now)
     return outcome
