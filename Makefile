@@ -47,9 +47,6 @@ faults: setup ## ten minutes of kill -9
 fuzz: setup ## a minute of hostile uploads; guided by coverage where Atheris is installed
 	@$(PY) -m tests.fuzz.upload $(ARGS)
 
-fuzz: setup ## a minute of hostile uploads against the gate and the decoder
-	@$(PY) -m tests.fuzz.upload --seconds $${SECONDS_EACH:-60}
-
 sbom: setup ## a bill of materials (CycloneDX) of each process
 	@mkdir -p var/sbom
 	@for each in web worker; do $(VENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml \
