@@ -10,9 +10,7 @@ from kyc.core import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VOUCH_HOME = env.path("VOUCH_HOME", default=BASE_DIR / "var")
-PROCESS = os.environ.get(
-    "VOUCH_PROCESS", "web"
-)  # web | worker | relay | schedule | manage: for logs and metrics
+PROCESS = os.environ.get("VOUCH_PROCESS", "web")  # web | worker | relay | schedule | manage: for logs and metrics
 
 # --- security -------------------------------------------------------------------------------------
 DEBUG = env.flag("VOUCH_DEBUG", default=False)
@@ -155,14 +153,24 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "VerificationState": "kyc.verifications.states.STATE_CHOICES",
+        "VerificationKind": "kyc.verifications.states.KIND_CHOICES",
+        "MediaState": "kyc.evidence.models.Media.State",
+        "MediaKind": "kyc.evidence.models.Media.Kind",
+        "JobState": "kyc.inference.models.Inference.State",
+        "JobKind": "kyc.inference.models.Inference.Kind",
+        "QueueState": "kyc.outbox.models.Job.State",
+        "EndpointState": "kyc.webhooks.models.Endpoint.State",
+        "DeliveryState": ["pending", "delivering", "failed", "delivered", "abandoned"],
+        "ModelState": "kyc.registry.models.ModelVersion.State",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "kyc.http.schema.add_problem",
     ],
 }
-RATE_LIMIT_PER_MINUTE = env.number(
-    "VOUCH_RATE_LIMIT", default=1200
-)  # per API key; 20/s is a busy onboarding flow
+RATE_LIMIT_PER_MINUTE = env.number("VOUCH_RATE_LIMIT", default=1200)  # per API key; 20/s is a busy onboarding flow
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes of JSON; media has its own, larger bound
 # Opens /metrics, /health/detail and /health/canary to the operator's machines; empty: to nobody.
 OPERATIONS_TOKEN = os.environ.get("VOUCH_OPERATIONS_TOKEN", "")

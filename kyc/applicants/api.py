@@ -113,6 +113,7 @@ class OneApplicant(ApiView):
 
 
 class Consents(ApiView):
+    queryset = Consent.objects.none()
     needs = {"GET": "applicants:read", "POST": "applicants:write"}
 
     @extend_schema(operation_id="consents_list", responses=ConsentShown(many=True))

@@ -72,6 +72,7 @@ class OneTemplate(ApiView):
 
 
 class Lists(ApiView):
+    queryset = FaceList.objects.none()
     needs = MANAGE
 
     @extend_schema(operation_id="lists_list", responses=ListShown(many=True))

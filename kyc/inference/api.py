@@ -44,6 +44,7 @@ class _Jobs(ApiView):
 
 
 class Jobs(_Jobs):
+    queryset = Inference.objects.none()
     needs = {"GET": "verifications:read", "POST": "jobs:write"}
 
     @extend_schema(operation_id="jobs_list", responses=JobShown(many=True))

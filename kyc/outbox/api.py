@@ -20,6 +20,7 @@ class QuarantinedJob(serializers.ModelSerializer):
 
 
 class Quarantine(ApiView):
+    queryset = Job.objects.none()
     needs = {"GET": "verifications:read"}
 
     @extend_schema(operation_id="quarantine_list", responses=QuarantinedJob(many=True))

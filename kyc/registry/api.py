@@ -16,6 +16,7 @@ class ModelShown(serializers.ModelSerializer):
 
 
 class Models(ApiView):
+    queryset = ModelVersion.objects.none()
     needs = {"GET": "models:read"}
 
     @extend_schema(operation_id="models_list", responses=ModelShown(many=True))

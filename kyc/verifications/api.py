@@ -11,7 +11,7 @@ from kyc.http.views import Accepted, ApiView, reads, writes
 from kyc.verifications import queries, services
 from kyc.verifications.models import Check, Decision, Policy, Verification
 from kyc.verifications.reasons import sentence
-from kyc.verifications.states import SETTLED, Kind, State
+from kyc.verifications.states import KIND_CHOICES, SETTLED, STATE_CHOICES, State
 
 COARSE = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # without `scores:read` an FMR is told to the power of ten: no score oracle
 WAIT = OpenApiParameter("wait", OpenApiTypes.INT, description="Hold the answer up to this many seconds (at most 30)")
@@ -19,7 +19,7 @@ WAIT = OpenApiParameter("wait", OpenApiTypes.INT, description="Hold the answer u
 
 class NewVerification(Strict):
     applicant = serializers.CharField(max_length=64)
-    kind = serializers.ChoiceField([str(k) for k in Kind])
+    kind = serializers.ChoiceField(KIND_CHOICES)
     selfie = serializers.CharField(max_length=64, required=False, help_text="A media id")
     id_portrait = serializers.CharField(max_length=64, required=False, help_text="A media id")
     policy = serializers.CharField(max_length=64, default="default")
@@ -110,8 +110,8 @@ class VerificationShown(VerificationListed):
 
 class VerificationFilter(filters.FilterSet):
     applicant = filters.CharFilter("applicant_id")
-    state = filters.MultipleChoiceFilter(choices=[(s, s) for s in State])
-    kind = filters.ChoiceFilter(choices=[(k, k) for k in Kind])
+    state = filters.MultipleChoiceFilter(choices=STATE_CHOICES)
+    kind = filters.ChoiceFilter(choices=KIND_CHOICES)
     created_after = filters.IsoDateTimeFilter("created_at", "gte")
     created_before = filters.IsoDateTimeFilter("created_at", "lt")
 
@@ -215,6 +215,7 @@ class PolicyShown(serializers.ModelSerializer):
 
 
 class Policies(ApiView):
+    queryset = Policy.objects.none()
     needs = {"GET": "policies:read", "POST": "policies:write"}
 
     @extend_schema(operation_id="policies_list", responses=PolicyShown(many=True))

@@ -4,7 +4,7 @@ from django.db.models import Q
 
 from kyc.core.ids import new_id
 from kyc.vault.fields import SealedField
-from kyc.verifications.states import Kind, State
+from kyc.verifications.states import KIND_CHOICES, STATE_CHOICES, Kind, State
 
 
 def verification_id() -> str:
@@ -59,9 +59,9 @@ class Verification(models.Model):
     id = models.TextField(primary_key=True, default=verification_id)
     tenant = models.ForeignKey("tenants.Tenant", models.PROTECT)
     applicant = models.ForeignKey("applicants.Applicant", models.PROTECT, related_name="verifications")
-    kind = models.TextField(choices=[(k, k) for k in Kind])
+    kind = models.TextField(choices=KIND_CHOICES)
     policy = models.ForeignKey(Policy, models.PROTECT)
-    state = models.TextField(choices=[(s, s) for s in State], default=State.CREATED)
+    state = models.TextField(choices=STATE_CHOICES, default=State.CREATED)
     state_since = models.DateTimeField()
     submission = models.SmallIntegerField(default=0)  # 0: nothing sent yet
     selfie = models.ForeignKey("evidence.Media", models.PROTECT, null=True, related_name="+")

@@ -52,3 +52,7 @@ NEEDS: dict[Kind, tuple[str, ...]] = {
     Kind.AUTHENTICATION: ("selfie",),
     Kind.ENROLMENT: ("selfie",),
 }
+
+# As Django, DRF and the API description want them: value and label, which here are the same.
+STATE_CHOICES = [(str(s), str(s)) for s in State]
+KIND_CHOICES = [(str(k), str(k)) for k in Kind]
