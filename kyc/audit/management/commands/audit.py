@@ -1,4 +1,4 @@
-"""`manage.py audit keygen|key|seal|export|verify|prove|bench`: the log from the command line, under the system login."""
+"""`manage.py audit keygen|key|seal|export|verify|prove|bench`: the log from the command line, as vouch_system."""
 
 from __future__ import annotations
 
