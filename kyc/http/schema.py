@@ -38,6 +38,7 @@ BODY = {
     "415": "Wrong Content-Type",
     "422": "Not acceptable",
 }
+QUERY = {"400": "Bad cursor", "422": "A filter's value cannot be accepted"}
 
 
 class Schema(AutoSchema):
@@ -57,7 +58,7 @@ class Schema(AutoSchema):
         operation = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
-        wanted = {**ALWAYS, **({"400": "Bad cursor or filter"} if self.method == "GET" else BODY)}
+        wanted = {**ALWAYS, **(QUERY if self.method == "GET" else BODY)}
         for status, description in wanted.items():
             operation["responses"].setdefault(
                 status,
