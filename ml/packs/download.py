@@ -16,7 +16,6 @@ Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all if th
 LIMIT = 4 * 1024**3  # bytes; ten times the largest recogniser we know, a stop for servers that never end
 TRIES = 5            # each goes on where the last one stopped
 PAUSE = 1.0          # seconds before the second try, doubled each time
-_CHUNK = 1 << 18     # bytes
 _TIMEOUT = httpx.Timeout(30.0)  # seconds without a byte
 
 
@@ -75,7 +74,7 @@ def _continue(url: str, part: Path, progress: Progress) -> None:
 def _append(response: httpx.Response, part: Path, have: int, total: int | None, progress: Progress) -> None:
     with part.open("ab") as stream:
         stream.truncate(have)
-        for chunk in response.iter_bytes(_CHUNK):
+        for chunk in response.iter_raw():  # as they come: a chunk still being filled would be lost in a break
             stream.write(chunk)
             have += len(chunk)
             if have > LIMIT:

@@ -16,13 +16,17 @@ _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}  # operators that ONNX
 
 def check_graph(data: bytes, manifest: Manifest) -> None:
     """PackError(pack_invalid) when the graph reaches outside its file or contradicts its manifest."""
-    try:
-        model = onnx.load_model_from_string(data)
-    except DecodeError as error:
-        raise PackError("pack_invalid", f"{manifest.name}: not an ONNX file") from error
+    model = parse_graph(data, manifest.name)
     _stands_alone(model, manifest.name)
     _input_fits(model, manifest)
     _outputs_fit(model, manifest)
+
+
+def parse_graph(data: bytes, name: str) -> onnx.ModelProto:
+    try:
+        return onnx.load_model_from_string(data)
+    except DecodeError as error:
+        raise PackError("pack_invalid", f"{name}: not an ONNX file") from error
 
 
 def _stands_alone(model: onnx.ModelProto, name: str) -> None:

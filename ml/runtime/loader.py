@@ -18,12 +18,14 @@ def load(
     runtime: RuntimeName = "auto",
     precision: Precision = "fp32",
     threads: int | None = None,
+    cuda_graphs: bool = False,
 ) -> Network:
     """Load one network of a pack.
 
     `part` names the network in packs that hold several (MTCNN: pnet, rnet, onet).
     `runtime="auto"` takes what was measured fastest: see `choose`.
     `threads` limits ONNX Runtime's own pool (None: one per core); torch's is process-wide, set it there.
+    `cuda_graphs` records torch's kernels once per input shape: for small batches on a GPU.
     Raises DeviceError(device_missing | runtime_missing | precision_unsupported), PackError.
     """
     if precision not in _PRECISIONS:
@@ -32,7 +34,7 @@ def load(
     if chosen == "torch":
         from ml.runtime.torch import TorchNetwork
 
-        return TorchNetwork(pack, part=part, device=device, precision=precision)
+        return TorchNetwork(pack, part=part, device=device, precision=precision, cuda_graphs=cuda_graphs)
     if chosen == "onnx":
         from ml.runtime.onnx import OnnxNetwork
 

@@ -11,6 +11,7 @@ from ml.errors import DeviceError, PackError
 from ml.nets import ARCHITECTURES
 from ml.packs.manifest import Manifest
 from ml.packs.pack import Pack
+from ml.runtime.graphs import Replayed
 from ml.runtime.network import Batch, Outputs, Precision
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -39,7 +40,13 @@ class TorchNetwork:
     runtime: Literal["torch"] = "torch"
 
     def __init__(
-        self, pack: Pack, *, part: str = "", device: str = "cpu", precision: Precision = "fp32"
+        self,
+        pack: Pack,
+        *,
+        part: str = "",
+        device: str = "cpu",
+        precision: Precision = "fp32",
+        cuda_graphs: bool = False,
     ) -> None:
         self._device = resolve(device, precision)
         self._dtype = _DTYPES[precision]
@@ -47,6 +54,9 @@ class TorchNetwork:
         self.module = build(pack, part=part).to(
             device=self._device, dtype=self._dtype, memory_format=torch.channels_last
         )
+        if cuda_graphs and self._device.type != "cuda":
+            raise DeviceError("device_missing", f"CUDA graphs were asked for on '{device}'")
+        self._run = Replayed(self.module) if cuda_graphs else self.module
 
     def __call__(self, batch: Batch) -> Outputs:
         outputs = self.tensors(torch.from_numpy(batch))
@@ -58,11 +68,13 @@ class TorchNetwork:
         """The same without leaving the device: for post-processing on a GPU. (N, C, H, W), any float type."""
         with torch.inference_mode():
             ready = batch.to(self._device, self._dtype, memory_format=torch.channels_last, non_blocking=True)
-            return self.module(ready)
+            return self._run(ready)
 
 
 def build(pack: Pack, *, part: str = "") -> torch.nn.Module:
     """The pack's network with its weights, in evaluation mode, on the CPU."""
+    if pack.manifest.architecture not in ARCHITECTURES:
+        raise PackError("pack_invalid", f"torch has no network '{pack.manifest.architecture}'")
     return assemble(pack.manifest, pack.tensors(), part)
 
 

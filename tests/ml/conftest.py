@@ -1,4 +1,4 @@
-"""Packs for the engine's tests, made once from the installed packages (and again whenever how they are made changes)."""
+"""Packs for the engine's tests: made from the installed packages once, and again when how they are made changes."""
 
 from __future__ import annotations
 

@@ -33,12 +33,13 @@ def convert(files: dict[str, bytes]) -> dict[str, torch.Tensor]:
     """{"pnet.lz4": ..., "rnet.lz4": ..., "onet.lz4": ...} -> the three state dicts, each under its part's prefix."""
     state: dict[str, NDArray[np.float32]] = {}
     for part, layers in _LAYERS.items():
-        arrays = iter(read_arrays(files[f"{part}.lz4"]))
+        read = read_arrays(files[f"{part}.lz4"])
+        if len(read) != sum(1 if kind == "act" else 2 for _, kind in layers):
+            raise PackError("pack_source", f"{part}.lz4 does not hold the arrays of MTCNN's {part}")
+        arrays = iter(read)
         for name, kind in layers:
             for suffix, array in _LAYOUT[kind](arrays):
                 state[f"{part}.{name}.{suffix}"] = array
-        if next(arrays, None) is not None:
-            raise PackError("pack_source", f"{part}.lz4 holds more layers than the network")
     tensors = {name: torch.from_numpy(np.array(array, np.float32, order="C")) for name, array in state.items()}
     return widened(tensors, ARCHITECTURES["mtcnn"])
 

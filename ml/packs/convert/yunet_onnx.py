@@ -7,13 +7,13 @@ backbone and neck come first, then for each kind of head its three levels.
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from ml.errors import PackError
 from ml.nets.yunet import BACKBONE, STRIDES
+from ml.runtime.inspect import parse_graph
 
 _HEADS_IN_FILE = ("cls", "bbox", "obj", "kps")
 _JOINED = ("cls", "obj", "bbox", "kps")  # order of channels in our joined head, ml.nets.yunet.HEADS
@@ -24,7 +24,10 @@ Pair = tuple[NDArray[np.float32], NDArray[np.float32]]  # weight, bias
 def convert(files: dict[str, bytes]) -> dict[str, torch.Tensor]:
     """{name: bytes of the .onnx} -> state dict of YuNet."""
     (data,) = files.values()
-    pairs = iter(_convolutions(data))
+    found = _convolutions(data)
+    if len(found) != 1 + 2 * (len(_trunk()) + len(_HEADS_IN_FILE) * len(STRIDES)):
+        raise PackError("pack_source", f"{len(found)} convolutions: this is not YuNet 2023mar")
+    pairs = iter(found)
     state: dict[str, NDArray[np.float32]] = {}
 
     def put(name: str, pair: Pair) -> None:
@@ -38,8 +41,6 @@ def convert(files: dict[str, bytes]) -> dict[str, torch.Tensor]:
     for level in range(len(STRIDES)):
         for step in (0, 1):
             put(f"heads.{level}.{step}", _join([heads[kind, level][step] for kind in _JOINED]))
-    if next(pairs, None) is not None:
-        raise PackError("pack_source", "the graph has more convolutions than YuNet 2023mar")
     return {name: torch.from_numpy(np.array(array, np.float32, order="C")) for name, array in state.items()}
 
 
@@ -54,7 +55,7 @@ def _join(pairs: list[Pair]) -> Pair:
 
 
 def _convolutions(data: bytes) -> list[Pair]:
-    graph = onnx.load_model_from_string(data).graph
+    graph = parse_graph(data, "YuNet").graph
     arrays = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     try:
         return [(arrays[node.input[1]], arrays[node.input[2]]) for node in graph.node if node.op_type == "Conv"]
