@@ -19,6 +19,10 @@ def decision_id() -> str:
     return new_id("dec")
 
 
+def proposal_id() -> str:
+    return new_id("prp")
+
+
 def policy_id() -> str:
     return new_id("pol")
 
@@ -166,5 +170,45 @@ class Decision(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(second_by="") | ~Q(second_by=models.F("decided_by")), name="decision_four_eyes"
+            ),
+        ]
+
+
+class ReviewClaim(models.Model):
+    """Who is looking at a case now, so that two do not. Ends by itself when they leave."""
+
+    verification = models.OneToOneField(Verification, models.CASCADE, primary_key=True, related_name="claim")
+    tenant = models.ForeignKey("tenants.Tenant", models.PROTECT)
+    by = models.TextField()
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+
+
+class Proposal(models.Model):
+    """A decision that needs a second person: proposed by one, confirmed or refused by another."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        CONFIRMED = "confirmed"
+        REFUSED = "refused"
+
+    id = models.TextField(primary_key=True, default=proposal_id)
+    tenant = models.ForeignKey("tenants.Tenant", models.PROTECT)
+    verification = models.ForeignKey(Verification, models.CASCADE, related_name="proposals")
+    outcome = models.TextField()
+    reason = models.TextField()
+    note = SealedField(null=True)
+    state = models.TextField(choices=State.choices, default=State.OPEN)
+    proposed_by = models.TextField()
+    proposed_at = models.DateTimeField()
+    answered_by = models.TextField(blank=True, default="")
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("verification", condition=Q(state="open"), name="one_open_proposal_per_case"),
+            models.CheckConstraint(
+                condition=~Q(state="confirmed") | ~Q(answered_by="") & ~Q(answered_by=models.F("proposed_by")),
+                name="proposal_four_eyes",
             ),
         ]

@@ -63,7 +63,8 @@ REASONS: dict[str, Reason] = {
     "processing_failed": Reason("Something went wrong on our side. A colleague will look at your application.", False),
     "deadline_passed": Reason("Something went wrong on our side. A colleague will look at your application.", False),
     "submissions_used_up": Reason("The number of attempts is used up.", False),
-    "decided_by_reviewer": Reason("", False),
+    "decided_by_reviewer": Reason("A colleague looked at your application and could not approve it.", False),
+    "reopened": Reason("A colleague looks at your application again.", False),
 }
 
 

@@ -32,7 +32,11 @@ LIMITS = {"sharpness": Limit("blurred", minimum=10), "largest_other_face": Limit
 
 
 def a_portrait(**changes) -> Portrait:
-    usual = {"faces": 1, "box": (10, 10, 100, 100), "quality": {"sharpness": (80.0, "1"), "largest_other_face": (0.0, "1")}}
+    usual = {
+        "faces": 1,
+        "box": (10, 10, 100, 100),
+        "quality": {"sharpness": (80.0, "1"), "largest_other_face": (0.0, "1")},
+    }
     return Portrait(**(usual | changes))
 
 
