@@ -103,7 +103,8 @@ class Batcher:
     def _feed(self) -> None:
         while batch := self._gather():
             began = self._began = time.monotonic()
-            faulthandler.dump_traceback_later(self._stuck + GRACE, exit=True)
+            # __stderr__: Celery puts an object without a file descriptor in stderr's place
+            faulthandler.dump_traceback_later(self._stuck + GRACE, exit=True, file=sys.__stderr__)
             try:
                 self._run(batch)
             finally:
@@ -174,7 +175,7 @@ class Batcher:
 def end_process() -> None:
     """A stuck device call cannot be cancelled, only left behind: say where it hangs, then go without clean-up."""
     print(f"a batch is stuck: ending the process with status {STUCK_EXIT}", file=sys.stderr, flush=True)
-    faulthandler.dump_traceback(all_threads=True)
+    faulthandler.dump_traceback(all_threads=True, file=sys.__stderr__)
     os._exit(STUCK_EXIT)
 
 
