@@ -28,6 +28,7 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,  # the lease decides who may write, not the broker
     worker_send_task_events=False,
     worker_enable_remote_control=False,  # no pidbox queues, and no way in
+    worker_redirect_stdouts=False,  # faulthandler, the engine's last witness, writes to a real file descriptor
     worker_hijack_root_logger=False,  # one JSON logger for all processes
     broker_transport_options={
         # One value, longer than any lease: expired jobs come back through PostgreSQL, not through the broker.
