@@ -99,12 +99,17 @@ def _shipped(name: str, origin: Origin) -> bytes:
 def _present_or_built(name: str, *, root: Path, allowed_licences: Collection[str]) -> Pack:
     try:
         pack = open_pack(root / name, allowed_licences=allowed_licences)
-        if pack.manifest.version == ready_manifest(name).version:
-            return pack
     except PackError as error:
         if error.code == "pack_licence":
             raise
-    return build_from_packages(name, root=root, allowed_licences=allowed_licences)
+        return build_from_packages(name, root=root, allowed_licences=allowed_licences)
+    ready = ready_manifest(name)
+    if pack.manifest.version != ready.version or pack.ref.sha256 != ready.files.get(ready.weights, pack.ref.sha256):
+        return build_from_packages(name, root=root, allowed_licences=allowed_licences)
+    shipped = shipped_calibration(name)
+    if pack.manifest.calibration is None and shipped is not None:
+        return attach_calibration(name, shipped, root=root, allowed_licences=allowed_licences)
+    return pack
 
 
 def _contents(manifest: Manifest, origins: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, float]]:

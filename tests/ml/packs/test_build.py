@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ml.errors import PackError
-from ml.packs import PERMISSIVE, Pack, active, load_pack
+from ml.packs import PERMISSIVE, Pack, active, load_pack, ready
 from ml.packs.build import attach_calibration, build_from_packages, import_default
 from ml.packs.manifest import Origin
 from ml.packs.ready import DEFAULT, ready_manifest
 from ml.packs.sources import from_package
 from ml.runtime.export import PARITY_LIMIT
+
+SHIPPED = ready._FOLDER
 
 
 def test_the_default_set_is_in_use_and_agrees_with_torch(packs_root: Path):
@@ -69,3 +72,16 @@ def test_a_failed_build_leaves_nothing_behind(tmp_path: Path):
     with pytest.raises(PackError, match="no installed package ships"):
         build_from_packages("mobilefacenet-foamliu", root=tmp_path, allowed_licences=PERMISSIVE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pack_of_before_the_calibration_was_shipped_receives_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ready, "_FOLDER", tmp_path / "manifests")
+    shutil.copytree(SHIPPED, tmp_path / "manifests", ignore=shutil.ignore_patterns("*.json"))
+    assert import_default(root=tmp_path / "packs", allowed_licences=PERMISSIVE)[2].calibration() is None
+    (tmp_path / "manifests" / "dlib-resnet-v1.calibration.json").write_text('{"points": []}')
+    for _ in range(2):
+        pack = import_default(root=tmp_path / "packs", allowed_licences=PERMISSIVE)[2]
+        assert pack.calibration() == {"points": []}
+    attach_calibration("dlib-resnet-v1", b'{"mine": 1}', root=tmp_path / "packs", allowed_licences=PERMISSIVE)
+    pack = import_default(root=tmp_path / "packs", allowed_licences=PERMISSIVE)[2]
+    assert pack.calibration() == {"mine": 1}  # what the operator measured stays
