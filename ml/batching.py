@@ -26,6 +26,7 @@ LARGEST = 32           # images in a batch: beyond it CPU rates are flat and a G
 WAITING = 256          # jobs in the queue, each holding a decoded photo of up to 3 MB
 DEADLINE = 30.0        # s a caller waits; a verification's lease is three times that
 STUCK = 60.0           # s; the slowest batch accepted (32 x 12 MP on two busy cores) takes 20
+STDERR = 2  # the file descriptor
 STUCK_EXIT = 86        # exit status of a process that its watchdog ended: no shell or signal uses it
 GRACE = 5.0            # s after which a watchdog in C ends what even Python's threads cannot (it exits with 1)
 
@@ -103,8 +104,8 @@ class Batcher:
     def _feed(self) -> None:
         while batch := self._gather():
             began = self._began = time.monotonic()
-            # __stderr__: Celery puts an object without a file descriptor in stderr's place
-            faulthandler.dump_traceback_later(self._stuck + GRACE, exit=True, file=sys.__stderr__)
+            # the descriptor itself: Celery puts an object without a file descriptor in stderr's place
+            faulthandler.dump_traceback_later(self._stuck + GRACE, exit=True, file=STDERR)
             try:
                 self._run(batch)
             finally:
@@ -175,7 +176,7 @@ class Batcher:
 def end_process() -> None:
     """A stuck device call cannot be cancelled, only left behind: say where it hangs, then go without clean-up."""
     print(f"a batch is stuck: ending the process with status {STUCK_EXIT}", file=sys.stderr, flush=True)
-    faulthandler.dump_traceback(all_threads=True, file=sys.__stderr__)
+    faulthandler.dump_traceback(all_threads=True, file=STDERR)
     os._exit(STUCK_EXIT)
 
 
