@@ -31,8 +31,13 @@ def main() -> None:
 
 
 def consume(role: str, threads: int) -> None:
+    from celery.signals import worker_shutting_down
+
+    from workers import claims, identity
     from workers.app import app
 
+    worker_shutting_down.connect(lambda **_: claims.stopping.set(), weak=False)
+    identity.bury_the_dead()  # most often a predecessor that was killed
     if role == "gpu":
         from workers import engine
 

@@ -9,7 +9,9 @@ from kombu import Queue
 
 BROKER_URL = os.environ.get("BROKER_URL", "redis://localhost:6379/0")
 
-app = Celery("vouch", broker=BROKER_URL)
+# Without Celery's Django fixup, which closes every database connection before and after each task: a new backend
+# process per job. workers.claims keeps them, as the web does (CONN_MAX_AGE, health checks).
+app = Celery("vouch", broker=BROKER_URL, fixups=[])
 app.conf.update(
     include=["workers.tasks"],
     task_queues=[Queue("gpu"), Queue("io")],

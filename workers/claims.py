@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
+from threading import Event
 
 import structlog
+from django.db import close_old_connections
 
 from kyc.core import clock, crash
 from kyc.core.errors import LostRace, Problem
@@ -14,18 +14,23 @@ from kyc.core.scope import acting_as_system, acting_for
 from kyc.outbox import services as outbox
 from kyc.outbox.errors import LostClaim
 from kyc.outbox.services import Claim
+from workers import identity
 
 log = structlog.get_logger("vouch.worker")
-WORKER = f"{socket.gethostname()}:{os.getpid()}"
+stopping = Event()  # set by SIGTERM: what is under way is finished, what has not begun is returned
 
 Work = Callable[[Claim], None]
 
 
 def run(job_id: str, work: Work) -> None:
     """Do a job if it is ours to do. A lost race is somebody else's success."""
+    close_old_connections()  # those past their age or broken by the last job; the rest are kept
     with acting_as_system("worker"):
-        claim = outbox.claim(job_id=job_id, worker=WORKER, now=clock.now())
+        claim = outbox.claim(job_id=job_id, worker=identity.mine(), now=clock.now())
         if claim is None:
+            return
+        if stopping.is_set():
+            outbox.give_back(claim, now=clock.now())
             return
         crash.point("after_claim", claim.job.subject_id)
         try:

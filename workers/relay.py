@@ -14,11 +14,13 @@ from django.db import close_old_connections
 from kyc.core import clock, crash, env
 from kyc.core.scope import acting_as_system
 from kyc.outbox import relay
+from workers import identity
 from workers.app import app
 
 log = structlog.get_logger("vouch.relay")
 POLL = 0.5  # seconds: how late a lost notification, or a job whose time came, is noticed at most
-RECONCILE = float(env.number("VOUCH_RECONCILE", default=5))  # seconds between looks for what was lost on the way
+POLL_SUSPECTS = 0.05  # seconds, while one suspect waits for another's end
+RECONCILE = float(env.number("VOUCH_RECONCILE", default=1))  # seconds between looks for what was lost on the way
 QUEUES = ("gpu", "io")
 
 
@@ -33,8 +35,9 @@ def main(stop: Event | None = None) -> None:
                     reconcile()
                     reconciled = time.monotonic()
                 moved = sum(publish(queue) for queue in QUEUES)
+                suspects = not moved and relay.suspects_wait(now=clock.now())
             if not moved:
-                ears.wait(POLL)
+                ears.wait(POLL_SUSPECTS if suspects else POLL)
         except Exception as e:  # PostgreSQL or the broker is away: try again until they are back
             log.warning("relay_round_failed", exc_info=e)
             close_old_connections()
@@ -61,6 +64,7 @@ def publish(queue: str) -> int:
 
 
 def reconcile() -> None:
+    identity.bury_the_dead()
     now = clock.now()
     if again := relay.forgotten(now=now):
         log.warning("republished_forgotten", jobs=again)

@@ -32,6 +32,9 @@ class Job(models.Model):
     payload = models.JSONField(default=dict)  # ids and options, never personal data
     state = models.TextField(choices=State.choices, default=State.PENDING)
     attempt = models.SmallIntegerField(default=0)
+    # Attempts that ended with their worker. One makes the job a suspect, which runs beside no other suspect: else the
+    # innocent that were in the same process when it died would be tried with the culprit again, and share its end.
+    deaths = models.SmallIntegerField(default=0, db_default=0)
     run_after = models.DateTimeField()
     deadline = models.DateTimeField(null=True)  # later than this the answer is of no use
     published_at = models.DateTimeField(null=True)  # when the broker was told; null: to be told
@@ -75,6 +78,13 @@ class Job(models.Model):
             models.Index(F("published_at"), name="job_published", condition=Q(state="pending")),
             models.Index(F("lease_until"), name="job_leases", condition=Q(state="leased")),
             models.Index("queue", "tenant", name="job_open", condition=Q(state__in=["pending", "leased"])),
+            models.Index(
+                "queue",
+                "tenant",
+                name="job_admitted",
+                condition=Q(state__in=["pending", "leased"]) & ~Q(kind="deliver"),
+            ),
+            models.Index("queue", name="job_suspects", condition=Q(state__in=["pending", "leased"], deaths__gt=0)),
             models.Index("subject_type", "subject_id", name="job_subject"),
             models.Index(F("finished_at"), name="job_finished", condition=Q(state="done")),
         ]

@@ -25,13 +25,26 @@ FAIR_SHARE = """
             select id, row_number() over (order by priority, id) as nth from (
                 select id, priority from outbox_job
                 where queue = %(queue)s and state = 'pending' and published_at is null
-                  and tenant_id is not distinct from t.tenant_id and run_after <= %(now)s
+                  and tenant_id is not distinct from t.tenant_id and run_after <= %(now)s and deaths = 0
                 order by priority, id limit %(room)s for update skip locked
             ) free
         ) j order by j.nth limit %(room)s
     )
     update outbox_job set published_at = %(now)s from chosen where outbox_job.id = chosen.id
     returning outbox_job.id, kind, priority, chosen.nth
+"""
+
+# Fewest deaths first: the innocent go before the culprit. The lock keeps two relays from sending for one each.
+SUSPECT = """
+    update outbox_job set published_at = %(now)s where id = (
+        select id from outbox_job
+        where queue = %(queue)s and state = 'pending' and published_at is null and deaths > 0 and run_after <= %(now)s
+          and pg_try_advisory_xact_lock(hashtext('suspect'), hashtext(%(queue)s))
+          and not exists (
+            select from outbox_job where queue = %(queue)s and deaths > 0
+               and (state = 'leased' or (state = 'pending' and published_at is not null)))
+        order by deaths, priority, id limit 1 for update skip locked)
+    returning id, kind
 """
 
 
@@ -51,7 +64,16 @@ def take(*, queue: str, now: datetime) -> list[tuple[str, str]]:
             return []
         cursor.execute(FAIR_SHARE, {"queue": queue, "now": now, "room": room})
         rows = sorted(cursor.fetchall(), key=lambda row: (row[3], row[2], row[0]))
-    return [(id_, kind) for id_, kind, _, _ in rows]
+        cursor.execute(SUSPECT, {"queue": queue, "now": now})
+        suspects = cursor.fetchall()
+    return suspects + [(id_, kind) for id_, kind, _, _ in rows]
+
+
+def suspects_wait(*, now: datetime) -> bool:
+    """Whether a suspect waits for another one's end, of which nothing notifies."""
+    waiting = Job.objects.filter(state=Job.State.PENDING, deaths__gt=0, published_at=None, run_after__lte=now)
+    with atomic():
+        return waiting.exists()
 
 
 def unpublish(ids: list[str]) -> None:
@@ -71,15 +93,25 @@ def reap(*, now: datetime) -> int:
     with atomic():
         expired = Job.objects.select_for_update(skip_locked=True).filter(state=Job.State.LEASED, lease_until__lt=now)
         for job in (jobs := list(expired[:500])):
+            job.deaths += 1
+            job.reason = f"attempt {job.attempt}: the worker {job.leased_by} died or was stuck"
             if job.attempt >= MAX_ATTEMPTS:
-                _quarantine(job, reason=job.reason or f"the worker died in each of {MAX_ATTEMPTS} attempts", now=now)
-            else:
-                job.state, job.lease_until, job.published_at, job.run_after = (
-                    Job.State.PENDING,
-                    None,
-                    None,
-                    now,
-                )
-                job.reason = f"attempt {job.attempt}: the lease of {job.leased_by} ran out"
-                job.save(update_fields=["state", "lease_until", "published_at", "run_after", "reason"])
+                _quarantine(job, reason=f"the worker died in each of {MAX_ATTEMPTS} attempts; {job.reason}", now=now)
+                continue
+            job.state, job.lease_until, job.published_at, job.run_after = Job.State.PENDING, None, None, now
+            job.save(update_fields=["state", "lease_until", "published_at", "run_after", "reason", "deaths"])
     return len(jobs)
+
+
+def bury(*, workers: list[str], now: datetime) -> int:
+    """These workers are known to be dead: their leases end now, not when they would have run out."""
+    with atomic():
+        held = Job.objects.filter(state=Job.State.LEASED, leased_by__in=workers, lease_until__gt=now)
+        return held.update(lease_until=now)
+
+
+def holders(*, prefix: str) -> list[str]:
+    """Workers that hold a lease, of those whose name begins so."""
+    with atomic():
+        held = Job.objects.filter(state=Job.State.LEASED, leased_by__startswith=prefix)
+        return list(held.values_list("leased_by", flat=True).distinct())

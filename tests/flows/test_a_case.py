@@ -8,8 +8,9 @@ from PIL import Image
 
 from kyc.applicants import services as applicants
 from kyc.core import clock
-from kyc.core.scope import acting_as_system
+from kyc.core.scope import acting_as_system, atomic
 from kyc.faces.models import Template
+from kyc.outbox import relay
 from kyc.outbox import services as outbox
 from kyc.outbox.errors import LostClaim
 from kyc.outbox.models import Job
@@ -200,6 +201,9 @@ def test_a_late_worker_changes_nothing_one_decision_one_event():
     with acting_as_system("test"):
         job = Job.objects.get(subject_id=case.id)
         late = outbox.claim(job_id=job.pk, worker="late", now=clock.now())
+        relay.reap(now=later)
+        with atomic():
+            Job.objects.filter(pk=job.pk).update(published_at=later)
         current = outbox.claim(job_id=job.pk, worker="current", now=later)
     from kyc.core.scope import acting_for
     from kyc.verifications import results

@@ -1,5 +1,6 @@
 """The job's life in PostgreSQL: claimed once, fenced by its attempt, never lost, quarantined at three."""
 
+import subprocess
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from kyc.outbox import relay, services
 from kyc.outbox.errors import LostClaim, NotQuarantined
 from kyc.outbox.models import Job
 from tests.support.worlds import a_bank, unique, within
+from workers import identity
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 NOW = clock.now()
@@ -25,6 +27,12 @@ def a_job(world=None, **changes) -> Job:
 def claimed(job: Job, now=NOW):
     with acting_as_system("test"):
         return services.claim(job_id=job.pk, worker="w", now=now)
+
+
+def reaped_and_sent(job: Job, now=NOW) -> None:
+    with acting_as_system("test"), atomic():
+        relay.reap(now=now)
+        Job.objects.filter(pk=job.pk, state="pending").update(published_at=now)
 
 
 def now_is(job: Job) -> Job:
@@ -58,7 +66,9 @@ def test_a_job_done_is_not_done_again():
 def test_an_expired_lease_can_be_claimed_and_the_late_worker_writes_nothing():
     job = a_job()
     late = claimed(job)
-    later = NOW + services.LEASE
+    later = NOW + services.LEASE + timedelta(seconds=1)
+    assert claimed(job, later) is None, "the reaper returns it, so that a death is counted"
+    reaped_and_sent(job, later)
     current = claimed(job, later)
     assert current.attempt == 2
     with pytest.raises(LostClaim):
@@ -104,8 +114,7 @@ def test_a_job_that_kills_its_worker_is_reaped_twice_and_then_quarantined():
     for _ in range(3):
         assert claimed(job, now) is not None
         now += services.LEASE + timedelta(seconds=1)
-        with acting_as_system("test"):
-            relay.reap(now=now)
+        reaped_and_sent(job, now)
     found = now_is(job)
     assert found.state == "quarantined"
     assert "lease" in found.reason or "died" in found.reason
@@ -177,6 +186,57 @@ def test_what_the_broker_forgot_is_published_again(fresh_db):
     with acting_as_system("test"):
         assert relay.forgotten(now=later) == 1
     assert taken(later) == [job.pk]
+
+
+def test_jobs_whose_worker_died_are_tried_one_at_a_time(fresh_db):
+    world, now = a_bank(), NOW + services.LEASE * 2
+    dead = [a_job(world, queue="gpu") for _ in range(3)]
+    for job in dead:
+        claimed(job)
+    with acting_as_system("test"):
+        assert relay.reap(now=now) == 3
+    fresh = a_job(world, queue="gpu")
+    first = taken(now)
+    assert fresh.pk in first and len(first) == 2, "one suspect, and whoever is under no suspicion"
+    assert taken(now) == []
+    suspect = next(j for j in dead if j.pk in first)
+    claim = claimed(suspect, now)
+    assert taken(now) == [], "not while the first may still kill its worker"
+    finish(claim, now)
+    assert len(taken(now)) == 1
+
+
+def test_an_old_message_does_not_start_a_suspect_past_the_queue_of_suspects():
+    job = a_job()
+    claimed(job)
+    later = NOW + services.LEASE * 2
+    with acting_as_system("test"):
+        relay.reap(now=later)
+    assert claimed(job, later) is None
+    assert now_is(job).state == "pending"
+
+
+def test_a_lease_of_a_dead_process_ends_at_once_and_a_living_ones_does_not():
+    job, other = a_job(), a_job()
+    gone = subprocess.Popen(["true"])
+    name = identity.named(gone.pid)
+    gone.wait()
+    with acting_as_system("test"):
+        services.claim(job_id=job.pk, worker=name, now=clock.now())
+        services.claim(job_id=other.pk, worker=identity.mine(), now=clock.now())
+        identity.bury_the_dead()
+        relay.reap(now=clock.now())
+    assert now_is(job).state == "pending" and now_is(job).deaths == 1
+    assert now_is(other).state == "leased"
+
+
+def test_a_dead_webhook_receiver_does_not_fill_the_queue(fresh_db, monkeypatch):
+    monkeypatch.setattr(services, "MAX_OPEN_PER_TENANT", 3)
+    world = a_bank()
+    for _ in range(5):
+        a_job(world, queue="io", kind="deliver")
+    with within(world):
+        services.admit(queue="io")
 
 
 def test_a_full_queue_refuses_before_anything_is_written(fresh_db, monkeypatch):

@@ -3,8 +3,8 @@
 from kyc.core import clock
 from kyc.operations import services
 from kyc.outbox.services import Claim
-from workers.claims import WORKER
+from workers import identity
 
 
 def work(claim: Claim) -> None:
-    services.returned(claim=claim, worker=WORKER, now=clock.now())
+    services.returned(claim=claim, worker=identity.mine(), now=clock.now())
