@@ -36,19 +36,27 @@ class Selection:
     object_type: str | None = None
     object_id: str | None = None
     action: str | None = None
+    objects: tuple[str, ...] = ()  # any of these object ids
 
     @property
     def scattered(self) -> bool:
         """Does it pick single events, where a period takes a piece of the log?"""
-        return any((self.actor, self.object_type, self.object_id, self.action))
+        return any((self.actor, self.object_type, self.object_id, self.action, self.objects))
 
     def words(self) -> dict[str, str]:
-        pairs = {name: getattr(self, name) for name in self.__slots__}
-        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in pairs.items() if v}
+        said = {name: getattr(self, name) for name in self.__slots__ if name != "objects"}
+        found = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in said.items() if v}
+        return found | ({"objects": ", ".join(self.objects)} if self.objects else {})
 
     def where(self) -> tuple[str, dict[str, Any]]:
         said = {name: getattr(self, name) for name in self.__slots__ if getattr(self, name)}
-        tests = {"since": "e.at >= %(since)s", "until": "e.at < %(until)s"}
+        if self.objects:
+            said["objects"] = list(self.objects)  # PostgreSQL's array, where a tuple would be a row
+        tests = {
+            "since": "e.at >= %(since)s",
+            "until": "e.at < %(until)s",
+            "objects": "e.object_id = any(%(objects)s)",
+        }
         return "".join(f" and {tests.get(name, f'e.{name} = %({name})s')}" for name in said), said
 
 

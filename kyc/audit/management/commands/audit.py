@@ -79,7 +79,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{total} events sealed, {published} checkpoints published to {settings.AUDIT_WORM_URL}")
 
     def do_export(self, *, log: str, format: str, out: Path | None, against: int | None, **asked: Any) -> None:
-        wanted = Selection(**{name: asked.get(name) for name in Selection.__slots__})
+        wanted = Selection(**{name: asked[name] for name in Selection.__slots__ if name in asked})
         with atomic():
             self._write(FORMATS[format](lines(log, wanted, against=against)), out)
 
