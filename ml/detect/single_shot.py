@@ -27,7 +27,8 @@ class SingleShot:
     """A `Finder`; several images per run of the network."""
 
     def __init__(self, network: Network, spec: InputSpec, decode: Decode, *,
-                 longest: int = LONGEST, threshold: float = THRESHOLD, sure: float = SURE, most: int | None = None) -> None:
+                 longest: int = LONGEST, threshold: float = THRESHOLD, sure: float = SURE,
+                 most: int | None = None) -> None:
         self.sure = sure
         self._network, self._spec, self._decode = network, spec, decode
         self._longest, self._threshold = longest, threshold

@@ -123,7 +123,8 @@ def test_a_phones_two_picture_jpeg_is_its_first_picture():
 
 @pytest.mark.parametrize("data", [
     b"GIF89a" + bytes(40), b"BM" + bytes(60), b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7",
-    b"II*\0" + bytes(40), b"\0\0\0\x18ftypheic" + bytes(40), b"RIFF\0\0\0\0WAVE", b"SIMPLE  =                    T", b"not an image at all"])
+    b"II*\0" + bytes(40), b"\0\0\0\x18ftypheic" + bytes(40),
+    b"RIFF\0\0\0\0WAVE", b"SIMPLE  =                    T", b"not an image at all"])
 def test_formats_we_did_not_choose_are_refused_by_their_first_bytes(data):
     assert refusal(data) == "unsupported_format"
 

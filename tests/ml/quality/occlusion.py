@@ -76,7 +76,8 @@ def main(frames: list[Path]) -> None:
         hidden = [measured(detector, covered(*one, kind)) for one in zip(images, faces, strict=True)]
         found = [one for one in hidden if one]
         scores = [separation([one[name] for one in clear], [one[name] for one in found]) for name in names]
-        print(f"{kind:22}{len(found):3}    " + "  ".join(f"{s:{len(n)}.2f}" for s, n in zip(scores, names, strict=True)))
+        columns = [f"{score:{len(name)}.2f}" for score, name in zip(scores, names, strict=True)]
+        print(f"{kind:22}{len(found):3}    " + "  ".join(columns))
 
 
 if __name__ == "__main__":
