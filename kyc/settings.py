@@ -115,6 +115,9 @@ MEDIA_MAX_BYTES = env.number("VOUCH_MEDIA_MAX_BYTES", default=15_000_000)  # a 5
 MEDIA_MAX_PIXELS = env.number("VOUCH_MEDIA_MAX_PIXELS", default=50_000_000)
 DECODERS = env.number("VOUCH_DECODERS", default=2)  # helper processes per web process; each may take 1 GiB for a moment
 
+# Cameras whose name says they are virtual, but which the operator runs (a branch's kiosk); by their exact label.
+CAPTURE_TRUSTED_CAMERAS = env.words("VOUCH_CAPTURE_TRUSTED_CAMERAS")
+
 # --- the audit log: its key, its name to outsiders, and where checkpoints are put out of the database's reach ---
 AUDIT_KEYS = env.path("VOUCH_AUDIT_KEYS", default=VOUCH_HOME / "keys" / "audit")
 AUDIT_ORIGIN = os.environ.get("VOUCH_AUDIT_ORIGIN", "vouch.local/audit")

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from kyc.capture import views as capture
 from kyc.http import health
 from kyc.operations import views as operations
 
@@ -20,6 +21,7 @@ urlpatterns = [
     path("health/detail", operations.detail),
     path("health/canary", operations.canary),
     path("metrics", operations.metrics),
+    path("capture/", capture.page),
     path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("v1/", include([path("", include(f"{area}.urls")) for area in AREAS_WITH_ENDPOINTS])),

@@ -11,11 +11,16 @@ from kyc.core.scope import acting_as_system
 from kyc.registry import services as registry
 from kyc.verifications.observations import Portrait
 from ml.batching import DEADLINE, Batcher, late
+from ml.calibrate import curve
 from ml.engine import Engine, Photo
 from ml.errors import EngineError
+from ml.liveness.active.observe import Observer
 from ml.packs import default_root, from_environment, open_active
 from ml.types import Analysis
 from workers import translate
+
+# Within a session a stranger has one try, not a gallery; turned and blurred frames need the room.
+SAME_FACE_FMR = 0.01
 
 _engine: Engine | None = None
 _batcher: Batcher | None = None
@@ -47,6 +52,19 @@ def look(images: dict[str, bytes]) -> dict[str, Portrait]:
         for name, photo in opened.items()
     }
     return {name: translate.portrait(_outcome(one, deadline)) for name, one in waiting.items()}
+
+
+def observer() -> Observer:
+    """The engine's networks, for the frames of a video: they come as a batch already."""
+    assert _engine is not None, "engine.load() runs before the first task"
+    return Observer.of(_engine)
+
+
+def same_face() -> float:
+    """Cosine above which two frames of one session show one person; NaN, which passes nobody, without a calibration."""
+    packs = open_active("recogniser", root=default_root(), allowed_licences=from_environment())
+    measured = packs[0].calibration() if packs else None
+    return curve.from_json(measured).score_for(SAME_FACE_FMR) if measured else float("nan")
 
 
 def _open(engine: Engine, data: bytes) -> Photo | EngineError:

@@ -13,6 +13,9 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 
 from kyc.audit import services as audit
+from kyc.capture import results as capture_results
+from kyc.capture import services as captures
+from kyc.capture.limits import KEEP_MARKS
 from kyc.core import clock
 from kyc.core.scope import acting_as_system, acting_for, atomic
 from kyc.evidence import janitor
@@ -43,6 +46,8 @@ def for_each_tenant(work: Callable[[], object]) -> None:
 
 DUTIES = [
     Duty("expire_verifications", 30, lambda: for_each_tenant(lambda: verifications.expire_due(now=clock.now()))),
+    Duty("expire_captures", 15, lambda: for_each_tenant(lambda: captures.expire_due(now=clock.now()))),
+    Duty("forget_capture_marks", 3600, lambda: for_each_tenant(forget_marks)),
     Duty("seal_audit_log", 1, lambda: audit.seal(now=clock.now())),
     Duty("publish_checkpoints", 5, lambda: audit.publish(now=clock.now())),
     Duty("sweep_webhooks", 10, lambda: webhooks.sweep(now=clock.now())),
@@ -53,6 +58,10 @@ DUTIES = [
     Duty("purge_webhooks", 3600, lambda: webhooks.purge(now=clock.now())),
     Duty("purge_idempotency_keys", 3600, lambda: purge()),
 ]
+
+
+def forget_marks() -> int:
+    return capture_results.forget_marks(now=clock.now(), older=KEEP_MARKS)
 
 
 def send_canary() -> None:

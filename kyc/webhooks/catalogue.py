@@ -16,6 +16,7 @@ CATALOGUE: dict[str, str] = {
     "verification.canceled": "Cancelled before a decision.",
     "verification.reopened": "An approved verification was opened again.",
     "capture_session.completed": "A liveness session has all its frames.",
+    "capture_session.failed": "A liveness session used up its attempts.",
     "capture_session.expired": "A liveness session ended without them.",
     "applicant.created": "An applicant was created.",
     "applicant.erased": "An applicant's data was erased.",

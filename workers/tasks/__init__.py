@@ -15,6 +15,8 @@ MODULES = {
     "compare": "single",
     "search": "single",
     "canary": "canary",
+    "observe_chunk": "observe_chunk",
+    "judge_attempt": "judge_attempt",
 }
 
 

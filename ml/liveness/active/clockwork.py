@@ -11,7 +11,7 @@ from ml.liveness.active.types import Beat, Signal, Transcript
 
 RATE = 5.0          # frames a second, median: fewer cannot show a turn or a flash of 0.7 s
 GAP = 0.7           # s: the longest time unseen within a step; a flash
-DRIFT = 0.04        # share the page's clock may run fast or slow; quartz keeps 0.0001, requests jitter by 0.3 s of 10
+DRIFT = 0.07        # share the page's clock may seem fast or slow: requests behind uploads jitter by 0.5 s
 SPAN = 5.0          # s of beats from which drift can be told
 SPEED = 8.0         # eye distances a second: heads move at 2 to 3, cuts jump
 

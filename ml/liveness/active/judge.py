@@ -30,7 +30,8 @@ def judge(transcript: Transcript, *, same_face: float) -> Verdict:
         camera.declared(transcript.camera),
     )
     result = fuse(signals)
-    return Verdict(result=result, signals=signals, best=best_frame(transcript) if result == "pass" else None)
+    # a doubt leaves the frame to a policy; a refusal leaves nothing to match
+    return Verdict(result=result, signals=signals, best=None if result == "fail" else best_frame(transcript))
 
 
 def fuse(signals: tuple[Signal, ...]) -> Result:

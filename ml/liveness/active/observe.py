@@ -37,7 +37,7 @@ class Observer:
     @classmethod
     def of(cls, engine: Engine) -> Observer:
         """With the engine's own decoder and networks: a video needs other batches than photographs do."""
-        return cls(decoder=engine._decoder, detector=engine._detector, recogniser=engine._recogniser)
+        return cls(decoder=engine.decoder, detector=engine.detector, recogniser=engine.recogniser)
 
     def observe(self, frames: Sequence[Taken], *, embedded: float = float("-inf")) -> list[Frame]:
         """One for each frame that can be decoded, in their order; a file that is no picture shows no face.

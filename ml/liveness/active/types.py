@@ -120,7 +120,7 @@ class Signal:
 class Verdict:
     result: Result
     signals: tuple[Signal, ...]
-    best: int | None          # index of the frame for quality and match; None unless passed
+    best: int | None          # index of the frame for quality and match; None when refused
 
     @property
     def reasons(self) -> tuple[str, ...]:
