@@ -2,6 +2,7 @@
 
 VOUCH_CRASH="after_claim=0.02,mid_webhook=0.01"   the chance at each passing
 VOUCH_POISON=/path/to/file                        ids, one a line: work on one of them kills its worker
+VOUCH_CRASH_LOG=/path/to/file                     where each such end is noted
 """
 
 from __future__ import annotations
@@ -32,4 +33,7 @@ def point(name: str, subject: str = "") -> None:
         return
     poisoned = subject and _poison and Path(_poison).exists() and subject in Path(_poison).read_text().split()
     if poisoned or random.random() < _chances.get(name, 0.0):  # noqa: S311  (no secret hangs on it)
+        if log := os.environ.get("VOUCH_CRASH_LOG"):
+            with Path(log).open("a") as lines:
+                lines.write(f"{'poison' if poisoned else name}\n")
         os.kill(os.getpid(), signal.SIGKILL)
