@@ -25,9 +25,10 @@ demo: setup ## the whole path on real photographs; ends by itself
 run: setup ## the same servers, kept up until Ctrl-C
 	@$(PY) -m demo run
 
-test: setup check ## the whole suite against real servers
+test: setup ## `make check`, then the whole suite against real servers (ARGS="-k erasure" narrows it)
 	@requirements/install-browser
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
+	@tools/check; checked=$$?; \
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS) && exit $$checked
 
 check: setup ## style, types, import contracts, migrations, API snapshot, security
 	@tools/check
