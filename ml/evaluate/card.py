@@ -10,19 +10,15 @@ from pathlib import Path
 
 from ml.evaluate.report import Report, Section, Table
 
-ORDER = ("verification", "calibration", "quality", "detection", "liveness")
+ORDER = ("about", "verification", "calibration", "quality", "detection", "liveness")
 
 
 def update_card(report: Report, path: Path, *, head: str) -> None:
-    """Creates the card with `head` (Markdown) above the sections where there is none yet."""
-    text = path.read_text() if path.exists() else _empty(head)
-    text = _replaced(text, "about", head)
+    """Creates the card with `head` (Markdown) above the section where there is none yet."""
+    text = path.read_text() if path.exists() else ""
+    text = _replaced(_replaced(text, "about", head), report.kind, _section_text(report))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_replaced(text, report.kind, _section_text(report)))
-
-
-def _empty(head: str) -> str:
-    return "\n\n".join([_marked("about", head), *(_marked(kind, "") for kind in ORDER)]) + "\n"
+    path.write_text(text)
 
 
 def _marked(name: str, body: str) -> str:
@@ -30,10 +26,17 @@ def _marked(name: str, body: str) -> str:
 
 
 def _replaced(text: str, name: str, body: str) -> str:
-    pattern = re.compile(rf"<!-- {name}: .*?<!-- /{name} -->", re.DOTALL)
-    if pattern.search(text):
-        return pattern.sub(lambda _: _marked(name, body), text)
-    return text.rstrip() + "\n\n" + _marked(name, body) + "\n"
+    """The section in its old place, or after those that come before it in ORDER."""
+    if old := _section_of(text, name):
+        return text[:old.start()] + _marked(name, body) + text[old.end():]
+    before = [found.end() for earlier in ORDER[:ORDER.index(name)] if (found := _section_of(text, earlier))]
+    at = max(before, default=0)
+    parts = (text[:at].rstrip(), _marked(name, body), text[at:].strip())
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section_of(text: str, name: str) -> re.Match[str] | None:
+    return re.search(rf"<!-- {name}: .*?<!-- /{name} -->", text, re.DOTALL)
 
 
 def _section_text(report: Report) -> str:

@@ -72,6 +72,18 @@ def test_the_card_keeps_what_people_wrote_between_the_sections(report, tmp_path)
     assert text.count("# Model card: pack") == 1
 
 
+def test_sections_stand_in_one_order_whatever_ran_first(tmp_path):
+    card = tmp_path / "pack.md"
+    for kind in ("liveness", "verification", "quality"):
+        run = Report(kind=kind, title=f"about {kind}", subject="p", about=(), headlines=(), sections=(), limits=())
+        update_card(run, card, head="# Head")
+    text = card.read_text()
+    assert [text.index(f"about {kind}") for kind in ("verification", "quality", "liveness")] == sorted(
+        text.index(f"about {kind}") for kind in ("verification", "quality", "liveness"))
+    assert text.startswith("<!-- about")
+    assert text.count("# Head") == 1
+
+
 def test_the_card_carries_no_photograph(report, tmp_path):
     update_card(report, tmp_path / "pack.md", head="# x")
     assert "data:image" not in (tmp_path / "pack.md").read_text()
