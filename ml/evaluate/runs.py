@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ml.calibrate.curve import from_json
 from ml.engine import open_roles
 from ml.evaluate import attacks, detection_report, liveness_report, quality_report, verification_report
+from ml.evaluate.card import update_card
 from ml.evaluate.card_head import card_head
 from ml.evaluate.cli import now
 from ml.evaluate.comparisons import Comparisons, all_pairs
@@ -69,11 +70,16 @@ def detection(arguments: Namespace, command: Sequence[str], console: Console) ->
     truth = agreed(images, detectors)
     with bar(console, "detecting") as advance:
         outcomes = judge(truth, detectors, seed=arguments.seed, progress=advance)
-    report = detection_report.report(
-        outcomes, truth, title=arguments.title or f"Detection on {gallery.source.name}: {', '.join(names)}",
-        subject=names[0], about=about(verb=command, models=[pack.ref for pack in packs], gallery=gallery, way="frames",
-                                      seed=arguments.seed, now=now()))
-    finish(report, packs[0], arguments, console)
+    made = about(verb=command, models=[pack.ref for pack in packs], gallery=gallery, way="frames", seed=arguments.seed,
+                 now=now())
+    title = arguments.title or f"Detection on {gallery.source.name}"
+    finish(detection_report.report(outcomes, truth, title=f"{title}: {', '.join(names)}", subject=names[0], about=made),
+           packs[0], arguments, console)
+    for pack in packs[1:]:  # the page compares them all, each card speaks of its own
+        alone = [one for one in outcomes if one.detector == pack.manifest.name]
+        if (card := card_path(pack.manifest.name, arguments)) and not arguments.card:
+            update_card(detection_report.report(alone, truth, title=title, subject=pack.manifest.name, about=made), card,
+                        head=card_head(pack))
     return 0
 
 
