@@ -11,14 +11,17 @@ from ml.evaluate.harder import CASES
 from ml.evaluate.plots import CYCLE, drawing
 from ml.evaluate.report import Headline, Report, Section, Table, percent, span
 
+BUSY = 0.1  # share of the machine in others' hands from which milliseconds mislead
 
-def report(outcomes: Sequence[Outcome], truth: Truth, *, title: str, subject: str,
-           about: tuple[tuple[str, str], ...]) -> Report:
+
+def report(outcomes: Sequence[Outcome], *, truth: Truth, title: str, subject: str,
+           about: tuple[tuple[str, str], ...], busy: float) -> Report:
+    """`busy`: share of the machine that other processes used meanwhile, 0..1."""
     names = list(dict.fromkeys(o.detector for o in outcomes))
     sections = [_picture(outcomes, names)] + [_table([o for o in outcomes if o.detector == name]) for name in names]
     return Report(kind="detection", title=title, subject=subject, about=about,
                   headlines=tuple(h for name in names for h in _headlines(outcomes, name)), sections=tuple(sections),
-                  limits=tuple(_limits(truth)),
+                  limits=tuple(_limits(truth, busy)),
                   result={"outcomes": list(outcomes), "photographs": len(truth.images), "left_out": truth.left_out,
                           "truth": truth.source})
 
@@ -61,11 +64,14 @@ def _table(mine: Sequence[Outcome]) -> Section:
                    table=Table(("Case", "What", "Found", "95 %", "First", "Extra faces", "Error", "95th", "ms"), rows))
 
 
-def _limits(truth: Truth) -> list[str]:
+def _limits(truth: Truth, busy: float) -> list[str]:
     said = [f"Landmark errors are distances to the {truth.source} on the untouched photographs, not to marks made by "
             "people: they show stability, not truth.",
             "The cases are made from easy photographs by computer; real bad photographs fail in more ways."]
     if truth.left_out:
         said.append(f"{truth.left_out} photographs have no agreed reference and are left out, which flatters the "
                     "figures: they may be the hardest.")
+    if busy > BUSY:
+        said.append(f"Other processes used {busy:.0%} of the machine meanwhile: the milliseconds are too high. "
+                    "`python -m ml bench --clock cpu` gives ratios that hold.")
     return said

@@ -5,11 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ml.bench import machine
 from ml.calibrate.curve import from_json
 from ml.engine import open_roles
 from ml.evaluate import attacks, detection_report, liveness_report, quality_report, verification_report
@@ -68,17 +70,17 @@ def detection(arguments: Namespace, command: Sequence[str], console: Console) ->
                  for pack in packs}
     images = [decode_own(data).pixels for data in gallery.read_many(list(range(len(gallery))))]
     truth = agreed(images, detectors)
+    mark = machine.watch()
     with bar(console, "detecting") as advance:
         outcomes = judge(truth, detectors, seed=arguments.seed, progress=advance)
-    made = about(verb=command, models=[pack.ref for pack in packs], gallery=gallery, way="frames", seed=arguments.seed,
-                 now=now())
     title = arguments.title or f"Detection on {gallery.source.name}"
-    finish(detection_report.report(outcomes, truth, title=f"{title}: {', '.join(names)}", subject=names[0], about=made),
-           packs[0], arguments, console)
-    for pack in packs[1:]:  # the page compares them all, each card speaks of its own
-        alone = [one for one in outcomes if one.detector == pack.manifest.name]
-        if (card := card_path(pack.manifest.name, arguments)) and not arguments.card:
-            update_card(detection_report.report(alone, truth, title=title, subject=pack.manifest.name, about=made), card,
+    made = partial(detection_report.report, truth=truth, busy=machine.others(mark), about=about(
+        verb=command, models=[pack.ref for pack in packs], gallery=gallery, way="frames", seed=arguments.seed, now=now()))
+    finish(made(outcomes, title=f"{title}: {', '.join(names)}", subject=names[0]), packs[0], arguments, console)
+    for pack in packs[1:] if not arguments.card else ():  # the page compares them all, each card speaks of its own
+        name = pack.manifest.name
+        if card := card_path(name, arguments):
+            update_card(made([one for one in outcomes if one.detector == name], title=title, subject=name), card,
                         head=card_head(pack))
     return 0
 
