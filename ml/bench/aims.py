@@ -39,7 +39,7 @@ def aims(run: Findings) -> list[Aim]:
     if run.batching:
         found += [at_least("micro-batching at saturation / bare engine", run.batching.share, 0.9),
                   at_most("one job at a time, p99 batched / direct", run.batching.slowdown, 1.5)]
-    return [*found, _gpu(run.gpu)]
+    return [*found, _gpu(run.gpu), *_overlap(run)]
 
 
 def _pipeline(stages: Sequence[Sample], peers: Mapping[str, Peer]) -> Aim:
@@ -107,6 +107,16 @@ def _gpu(gpu: Sequence[GpuRun]) -> Aim:
     best = max(gpu, key=lambda run: run.share, default=None)
     return at_least("GPU: recogniser at batch 64 / measured matrix peak", best.share if best else None, 0.25,
                     f"{best.precision}, {best.layout}" if best else "no GPU here, not measured")
+
+
+def _overlap(run: Findings) -> list[Aim]:
+    """On a GPU the stages could run beside each other; on a CPU they share the cores, so their times add up."""
+    if not run.device.startswith("cuda"):
+        return []
+    largest = max(sample.batch for sample in run.stages)
+    rates = {sample.name: sample.rate for sample in run.stages if sample.batch == largest}
+    slowest = min((rate for name, rate in rates.items() if name != "pipeline"), default=None)
+    return [at_least("GPU: pipeline / its slowest stage", rates["pipeline"] / slowest if slowest else None, 0.8)]
 
 
 def _label(run: NetworkRun) -> str:

@@ -17,6 +17,7 @@ from ml.bench.timing import Sample
 class Findings:
     machine: Machine
     clock: str                        # "wall" or "cpu", see ml.bench.timing
+    device: str                       # "cpu", "cuda", ...
     others: float                     # share of the machine that other processes used meanwhile, 0..1
     recogniser: str                   # the pack in use
     stages: Sequence[Sample]

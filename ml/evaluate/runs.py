@@ -74,8 +74,9 @@ def detection(arguments: Namespace, command: Sequence[str], console: Console) ->
     with bar(console, "detecting") as advance:
         outcomes = judge(truth, detectors, seed=arguments.seed, progress=advance)
     title = arguments.title or f"Detection on {gallery.source.name}"
-    made = partial(detection_report.report, truth=truth, busy=machine.others(mark), about=about(
-        verb=command, models=[pack.ref for pack in packs], gallery=gallery, way="frames", seed=arguments.seed, now=now()))
+    run = about(verb=command, models=[pack.ref for pack in packs], gallery=gallery, way="frames", seed=arguments.seed,
+                now=now())
+    made = partial(detection_report.report, truth=truth, busy=machine.others(mark), about=run)
     finish(made(outcomes, title=f"{title}: {', '.join(names)}", subject=names[0]), packs[0], arguments, console)
     for pack in packs[1:] if not arguments.card else ():  # the page compares them all, each card speaks of its own
         name = pack.manifest.name

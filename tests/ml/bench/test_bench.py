@@ -21,7 +21,8 @@ def network(runtime: str, milliseconds: float, *, chosen: bool, batch: int = 1) 
 
 
 def findings(**other) -> Findings:
-    nothing = {"stages": [], "detection": {}, "cage": {}, "networks": [], "peers": {}, "batching": None, "gpu": []}
+    nothing = {"stages": [], "detection": {}, "cage": {}, "networks": [], "peers": {}, "batching": None, "gpu": [],
+               "device": "cpu"}
     return Findings(machine=None, clock="wall", others=0.0, recogniser="net", **(nothing | other))
 
 
@@ -76,6 +77,12 @@ def test_the_share_of_the_limit_is_work_over_time_over_the_machines_best():
     # 0.5 GFLOP x 32 in 320 ms is 50 GFLOP/s of 100
     run = findings(networks=[network("onnx", 320.0, chosen=True, batch=32)])
     assert reached(run, "recogniser").reached == pytest.approx(0.5)
+
+
+def test_on_a_gpu_the_pipeline_is_held_against_its_slowest_stage():
+    stages = [sample("detect", 32, [100.0] * 5), sample("embed", 32, [50.0] * 5), sample("pipeline", 32, [160.0] * 5)]
+    aim = reached(findings(stages=stages, device="cuda"), "GPU: pipeline")
+    assert (aim.reached, aim.met) == (pytest.approx(0.625), False)
 
 
 def test_what_was_not_measured_is_neither_met_nor_missed():
