@@ -57,7 +57,8 @@ def _measured(arguments: Namespace, tell: Tell) -> Findings:
     detector, recogniser = (_in_use(packs, engine, role) for role in ("detector", "recogniser"))
     single = detector.manifest.output.decoder != "mtcnn"
     return Findings(
-        machine=here, clock=arguments.clock, device=arguments.device, recogniser=recogniser.manifest.name, stages=measured, batching=batching,
+        machine=here, clock=arguments.clock, device=arguments.device, recogniser=recogniser.manifest.name,
+        stages=measured, batching=batching,
         detection=stages.inside_detection(detector, fed, **pace, **options) if single else {},
         cage=stages.cage(given, seconds=pace["seconds"]),
         networks=networks.run(packs, batches=batches, ceiling=here.gemm, tell=tell, **pace, **options),
