@@ -45,7 +45,7 @@ def bury_the_dead() -> int:
 
 def _lives(holder: str) -> bool:
     pid = holder.rpartition("/")[2].partition(".")[0]
-    return pid.isdigit() and named(int(pid)) == holder
+    return pid.isdigit() and bool(_started(int(pid))) and named(int(pid)) == holder
 
 
 def _started(pid: int) -> str:

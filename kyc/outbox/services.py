@@ -190,6 +190,14 @@ def release(*, job_id: str, now: datetime) -> Job:
 
 
 def _still_ours(claim: Claim, **changes) -> None:
-    rows = Job.objects.filter(pk=claim.job.pk, state=Job.State.LEASED, attempt=claim.attempt)
+    # Attempts begin again after a release, and a database that crashed may hand the same number out twice: the moment
+    # and the holder of the claim tell such twins apart (tests/outbox/test_protocol_model.py).
+    rows = Job.objects.filter(
+        pk=claim.job.pk,
+        state=Job.State.LEASED,
+        attempt=claim.attempt,
+        started_at=claim.job.started_at,
+        leased_by=claim.job.leased_by,
+    )
     if not rows.update(**changes):
         raise LostClaim(claim.job.pk)

@@ -39,6 +39,7 @@ SETTINGS = {
     "OMP_NUM_THREADS": "1",
 }
 CRASH_CHANCE = {"web": 0.15, "relay": 0.3, "io": 0.04, "gpu": 0.5}
+STARTS_WITHIN = 12.0  # seconds, on a machine that does other things too
 QUIET_WITHIN = 240.0  # seconds after the last fault for everything to end, the slow retries of webhooks included
 
 Say = Callable[[str], None]
@@ -84,6 +85,7 @@ class Conductor:
         self.exits = ExitStack()
         self.service = Service(self.home, say=self.say, threads=16, extra_env=self._environment())
         self.exits.callback(self._erase)
+        self.exits.callback(self._keep_logs)
         self._start_proxy()
         self.exits.enter_context(self.service)
         return self
@@ -157,6 +159,10 @@ class Conductor:
             banks.append(bank)
         return banks, receivers
 
+    def _keep_logs(self) -> None:
+        if kept := os.environ.get("VOUCH_FAULT_LOGS"):
+            shutil.copytree(self.home / "log", kept, dirs_exist_ok=True)
+
     def _erase(self) -> None:
         self.service.stack.erase()
         shutil.rmtree(self.home, ignore_errors=True)
@@ -223,18 +229,17 @@ class Conductor:
             self._signal(fault.target, signal.SIGKILL)
 
     def _crash(self, fault: Fault) -> None:
-        """For some seconds every new process of this part dies at the named point, now and then."""
+        """From its next start on, this part dies at the named point now and then; over when it has once."""
         chance = {"VOUCH_CRASH": f"{fault.value}={CRASH_CHANCE[fault.target]}"}
+        before = self._deaths()[fault.value]
+        self.held.add(fault.target)
         with self.keeping:
             self.service.extra_env |= chance
             self._again(fault.target)
             del self.service.extra_env["VOUCH_CRASH"]
-        ends = time.monotonic() + fault.seconds + 3.0  # it takes a while to start
-        self.held.add(fault.target)
-        while time.monotonic() < ends:
+        ends = time.monotonic() + fault.seconds + STARTS_WITHIN
+        while time.monotonic() < ends and self._deaths()[fault.value] == before:
             time.sleep(0.1)
-            if self.service.running[fault.target].poll() is not None:
-                break
         self.held.discard(fault.target)
         with self.keeping:
             self._again(fault.target)
@@ -302,8 +307,9 @@ class Conductor:
                 left = -1
             if left == 0:
                 return time.time() - calm
-            self.say(f"{left} jobs left")
-            time.sleep(0.5)
+            if int(time.time() - calm) % 5 == 0:
+                self.say(f"{left} jobs left")
+            time.sleep(1)
         return None
 
     def _deaths(self) -> Counter[str]:

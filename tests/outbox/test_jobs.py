@@ -131,6 +131,21 @@ def test_a_quarantined_job_can_be_released_and_nothing_else_can():
     assert claimed(job).attempt == 1
 
 
+def test_a_late_worker_of_before_the_release_cannot_write():
+    world = a_bank()
+    job = a_job(world)
+    late = claimed(job)
+    with acting_as_system("test"), atomic():
+        Job.objects.filter(pk=job.pk).update(state="quarantined", reason="it died", lease_until=None)
+    with within(world):
+        services.release(job_id=job.pk, now=NOW)
+    current = claimed(job, NOW + timedelta(seconds=1))
+    assert current.attempt == late.attempt
+    with pytest.raises(LostClaim):
+        finish(late)
+    finish(current)
+
+
 def test_a_job_given_back_does_not_count_the_attempt():
     job = a_job()
     claim = claimed(job)
@@ -218,8 +233,9 @@ def test_an_old_message_does_not_start_a_suspect_past_the_queue_of_suspects():
 
 def test_a_lease_of_a_dead_process_ends_at_once_and_a_living_ones_does_not():
     job, other = a_job(), a_job()
-    gone = subprocess.Popen(["true"])
+    gone = subprocess.Popen(["sleep", "60"])
     name = identity.named(gone.pid)
+    gone.kill()
     gone.wait()
     with acting_as_system("test"):
         services.claim(job_id=job.pk, worker=name, now=clock.now())
