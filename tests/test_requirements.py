@@ -24,7 +24,7 @@ APART = {"torch"}
 TREES = {
     "kyc": ["local"],
     "workers": [],
-    "ml": ["engine", "bench", "train"],
+    "ml": ["engine", "bench", "train", "peers"],
     "demo": ["engine", "local", "bench"],
     "tests": ["engine", "local", "bench", "dev", "train", "fuzz"],
 }
