@@ -17,15 +17,18 @@ from packaging.utils import canonicalize_name
 from tests.data import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-OWN = {"kyc", "workers", "ml", "demo", "tests", "vouch_client"}
+OWN = {"kyc", "workers", "ml", "demo", "bench", "tests", "vouch_client"}
 # installed by requirements/install-torch, or only there on a machine that has the device
 APART = {"torch"}
+# packages whose module has another name, for where they are not installed
+PROVIDERS = {"cv2": ["opencv-python-headless"], "dlib": ["dlib-bin"]}
 # which extras a tree may draw on, besides the base
 TREES = {
     "kyc": ["local"],
     "workers": [],
     "ml": ["engine", "bench", "train", "peers"],
     "demo": ["engine", "local", "bench"],
+    "bench": ["engine", "local", "bench", "peers"],
     "tests": ["engine", "local", "bench", "dev", "train", "fuzz"],
 }
 
@@ -58,7 +61,7 @@ def imported(tree: str) -> dict[str, set[Path]]:
 
 @pytest.mark.parametrize("tree", TREES)
 def test_every_import_is_declared(tree: str):
-    providers = packages_distributions()
+    providers = PROVIDERS | packages_distributions()
     allowed = declared(TREES[tree])
     undeclared = {
         name: sorted(map(str, where))[:3]
