@@ -17,7 +17,7 @@ import numpy as np
 
 from ml.align import align
 from ml.decode import Caged, Decoder
-from ml.detect import Detector, build_detector, rescale
+from ml.detect import Detector, build_detector, look_again, rescale
 from ml.embed import Recogniser
 from ml.errors import EngineError, PackError
 from ml.liveness import Liveness, PadModel, PassiveLiveness, Subject, fusion
@@ -120,7 +120,7 @@ class Engine:
         with watch("detect", range(len(photos))):
             seen = self._detect(photos)
         with watch("detail", seen):
-            seen = self._look_closer(seen, photos, errors)
+            seen = self._look_again(self._in_full_detail(seen, photos, errors))
         subjects = {place: Subject(one.image, one.faces[0]) for place, one in seen.items() if one.faces}
         with watch("align", subjects):
             crops = {place: align(one.image.pixels, one.face.landmarks, EVIDENCE_TEMPLATE, EVIDENCE)
@@ -150,8 +150,8 @@ class Engine:
         return {place: Seen(photo.image, one.faces, one.turned)
                 for place, (photo, one) in enumerate(zip(photos, detections, strict=True))}
 
-    def _look_closer(self, seen: dict[int, Seen], photos: Sequence[Photo],
-                     errors: dict[int, EngineError]) -> dict[int, Seen]:
+    def _in_full_detail(self, seen: dict[int, Seen], photos: Sequence[Photo],
+                        errors: dict[int, EngineError]) -> dict[int, Seen]:
         """The same, decoded again at more detail where the face is smaller than the recogniser's crop."""
         closer = {}
         for place, one in seen.items():
@@ -165,6 +165,14 @@ class Engine:
             except EngineError as error:
                 errors[place] = error
         return closer
+
+    def _look_again(self, seen: dict[int, Seen]) -> dict[int, Seen]:
+        """The same, with the points of small and leaning subjects found anew in a closer view."""
+        shown = {place: one for place, one in seen.items() if one.faces}
+        subjects = look_again(self.detector.finder, [one.image.pixels for one in shown.values()],
+                              [one.faces[0] for one in shown.values()])
+        return seen | {place: replace(one, faces=(subject, *one.faces[1:]))
+                       for (place, one), subject in zip(shown.items(), subjects, strict=True)}
 
     def _embed(self, subjects: dict[int, Subject]) -> dict[int, Embedding]:
         if not subjects:

@@ -58,6 +58,10 @@ class Detector:
                     found[place] = other
         return found
 
+    @property
+    def finder(self) -> Finder:
+        return self._finder
+
     def _look(self, images: Sequence[Pixels], quarters: int) -> list[Detection]:
         if not images:
             return []
