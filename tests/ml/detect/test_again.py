@@ -9,7 +9,7 @@ from ml.decode import Bare
 from ml.detect import Detector, build_detector, look_again
 from ml.detect.again import is_doubtful, roll, view
 from ml.packs import TEMPLATES
-from ml.types import Face, Pixels, eye_distance
+from ml.types import Box, Face, Pixels, eye_distance
 from tests.data import PHOTOS
 
 TEMPLATE = np.array(TEMPLATES["arcface-112"], np.float32)
@@ -45,7 +45,7 @@ def test_small_faces_get_the_points_they_would_have_in_a_portrait(detector):
         canvas = Pil.new("RGB", (4000, 3000), "gray")
         canvas.paste(photo(name), (2500, 1200))
         first, second = first_and_second(detector, np.asarray(canvas))
-        there = portrait.landmarks + (2500, 1200)
+        there = portrait.landmarks + np.array([2500, 1200])
         assert off(second, there) < 0.1 * eye_distance(portrait), name
         assert off(second, there) <= off(first, there), name
 
@@ -81,14 +81,13 @@ def test_a_second_look_that_finds_nobody_changes_nothing():
 
 
 def detected() -> Face:
-    from ml.types import Box
-
     return Face(Box(400, 400, 60, 80), TEMPLATE + 400, 0.9)
 
 
 def test_the_view_sets_the_face_upright_in_its_middle():
     face = detected()
-    leaning = Face(face.box, ((face.landmarks - 456) @ np.array([[0.8, 0.6], [-0.6, 0.8]]) + 456).astype(np.float32), 0.9)
+    turned = (face.landmarks - 456) @ np.array([[0.8, 0.6], [-0.6, 0.8]], np.float32) + 456
+    leaning = Face(face.box, turned, 0.9)
     points = view(leaning).apply(leaning.landmarks)
     assert points[0, 1] == pytest.approx(points[1, 1], abs=0.1) and points[0, 0] < points[1, 0]
     assert points.mean(axis=0) == pytest.approx((320, 320), abs=1)

@@ -10,7 +10,7 @@ from ml.detect import Detector, build_detector
 from ml.liveness import PadModel, PassiveLiveness, Subject, unfit
 from ml.liveness.passive import context, softmax
 from ml.runtime import load
-from ml.types import Box, Face, Image
+from ml.types import Box, Face
 from tests.data import PHOTOS, data_dir
 
 
@@ -104,7 +104,7 @@ def test_a_few_live_frames_score_above_a_few_attacks(detector, passive):
 @pytest.mark.data
 def test_the_other_colour_order_would_be_noticed(detector, passive):
     subject = portrait(detector, "biden")
-    swapped = replace(subject, image=replace(subject.image, pixels=np.ascontiguousarray(subject.image.pixels[..., ::-1])))
-    assert isinstance(swapped.image, Image)
+    blue_first = np.ascontiguousarray(subject.image.pixels[..., ::-1])
+    swapped = replace(subject, image=replace(subject.image, pixels=blue_first))
     right, wrong = passive.judge([subject, swapped])
     assert max(abs(a.live - b.live) for a, b in zip(right.scores, wrong.scores, strict=True)) > 1e-3
