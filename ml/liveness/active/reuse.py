@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,11 +27,17 @@ def distinct(transcript: Transcript) -> list[Signal]:
         frozen = float((difference(thumbs[1:], thumbs[:-1]) <= SAME).mean())
         looped = _looped(thumbs, np.array([frame.at for frame in frames]))
     return [
-        # no camera writes the same file twice: noise differs in every frame
-        Signal("distinct_frames", float(len(names) - len(set(names))), 0, "lower", "frames_repeated"),
+        Signal("distinct_frames", float(_returning(names)), 0, "lower", "frames_repeated"),
         Signal("frozen_frames", frozen, FROZEN, "lower", "frames_frozen"),
         Signal("looped_frames", looped, LOOPED, "lower", "frames_repeated"),
     ]
+
+
+def _returning(names: list[str]) -> int:
+    """Files that come again after others. No camera writes one file twice, noise differs in every frame; but a slow
+    device may hand over its last frame again at once, which counts as frozen and not as returning."""
+    runs = [name for before, name in pairwise(["", *names]) if name != before]
+    return len(runs) - len(set(runs))
 
 
 def _looped(thumbs: NDArray[np.float16], at: NDArray[np.float64]) -> float:

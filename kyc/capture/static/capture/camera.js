@@ -25,12 +25,24 @@ export class Grabber {
     this.side = side;
     this.canvas = document.createElement("canvas");
     this.pen = this.canvas.getContext("2d", { willReadFrequently: false });
+    this.fresh = true;
+    this.watch();
   }
 
-  // a JPEG of what the camera sees now; null before its first picture
+  // Each picture of the camera once: a repeated one looks like a frozen film. Old browsers cannot tell.
+  watch() {
+    if (!this.video.requestVideoFrameCallback) return;
+    this.video.requestVideoFrameCallback(() => {
+      this.fresh = true;
+      this.watch();
+    });
+  }
+
+  // a JPEG of what the camera sees now; null when there is nothing new
   async grab() {
     const { videoWidth: width, videoHeight: height } = this.video;
-    if (!width) return null;
+    if (!width || !this.fresh) return null;
+    this.fresh = !this.video.requestVideoFrameCallback;
     const scale = Math.min(1, this.side / Math.max(width, height));
     this.canvas.width = Math.round(width * scale);
     this.canvas.height = Math.round(height * scale);
