@@ -10,6 +10,7 @@ import psycopg
 import structlog
 from django.conf import settings
 from django.db import close_old_connections
+from kombu.exceptions import ChannelError
 
 from kyc.core import clock, crash, env
 from kyc.core.scope import acting_as_system
@@ -66,10 +67,19 @@ def publish(queue: str) -> int:
 def reconcile() -> None:
     identity.bury_the_dead()
     now = clock.now()
-    if again := relay.forgotten(now=now):
+    if again := relay.forgotten(now=now, busy=[queue for queue in QUEUES if waiting(queue)]):
         log.warning("republished_forgotten", jobs=again)
     if reaped := relay.reap(now=now):
         log.warning("reaped_expired_leases", jobs=reaped)
+
+
+def waiting(queue: str) -> int:
+    """Messages that no worker has fetched yet."""
+    with app.connection_for_read() as connection:
+        try:
+            return connection.default_channel.queue_declare(queue, passive=True).message_count
+        except ChannelError:
+            return 0  # an empty list does not exist
 
 
 class Ears:

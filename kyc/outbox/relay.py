@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import connections
+from django.db.models import Q
 
 from kyc.core.scope import alias, atomic
 from kyc.outbox.models import Job
@@ -13,6 +15,8 @@ from kyc.outbox.services import FORGOTTEN, MAX_ATTEMPTS, _quarantine
 # How many wake-ups lie in the broker per queue. Shallow, so that priority and fairness are decided here, late,
 # and a flood of one tenant waits in PostgreSQL rather than in front of everyone else.
 WINDOW = {"gpu": 64, "io": 128}
+
+PATIENCE = 4  # times FORGOTTEN, for a queue in which messages wait
 
 # The same number of jobs from each tenant that has any, most urgent and oldest first. SKIP LOCKED, never an id
 # cursor: ids commit out of order, and a cursor would step over a late one for ever.
@@ -82,10 +86,16 @@ def unpublish(ids: list[str]) -> None:
         Job.objects.filter(pk__in=ids, state=Job.State.PENDING).update(published_at=None)
 
 
-def forgotten(*, now: datetime) -> int:
-    """Jobs the broker was told of and no worker took: tell it again. Twice told is harmless, never told is not."""
+def forgotten(*, now: datetime, busy: Collection[str] = ()) -> int:
+    """Jobs the broker was told of and no worker took: tell it again. Twice told is harmless, never told is not.
+
+    `busy`: queues in which messages still wait. There the broker has most likely not forgotten, the workers are slow;
+    telling it again so soon would only make them slower, until they do nothing but read what they were told before.
+    """
+    told = Job.objects.filter(state=Job.State.PENDING, published_at__lt=now - FORGOTTEN)
+    patient = Q(queue__in=list(busy), published_at__gte=now - PATIENCE * FORGOTTEN)
     with atomic():
-        return Job.objects.filter(state=Job.State.PENDING, published_at__lt=now - FORGOTTEN).update(published_at=None)
+        return told.exclude(patient).update(published_at=None)
 
 
 def reap(*, now: datetime) -> int:

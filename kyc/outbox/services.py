@@ -109,10 +109,12 @@ def claim(*, job_id: str, worker: str, now: datetime, lease: timedelta = LEASE) 
 
 
 def _give_up(job_id: str, now: datetime) -> None:
-    """Quarantine a job that nobody may begin any more."""
+    """Quarantine a job that nobody may begin any more. Most often there is none: the message was an old one."""
+    over = Job.objects.filter(Q(deadline__lte=now) | Q(attempt__gte=MAX_ATTEMPTS), pk=job_id, state=Job.State.PENDING)
+    if not over.exists():
+        return
     with atomic():
-        waiting = Job.objects.select_for_update(skip_locked=True).filter(pk=job_id, state=Job.State.PENDING)
-        job = waiting.filter(Q(deadline__lte=now) | Q(attempt__gte=MAX_ATTEMPTS)).first()
+        job = over.select_for_update(skip_locked=True).first()
         if job is None:
             return
         if job.attempt >= MAX_ATTEMPTS:

@@ -252,6 +252,6 @@ def _die(name: str, subject: str = "") -> None:
 def test_whatever_a_bank_does_the_server_and_a_careful_client_agree():
     run_state_machine_as_test(
         Bank,
-        settings=settings(max_examples=25, stateful_step_count=20, deadline=None, derandomize=False,
+        settings=settings(max_examples=12, stateful_step_count=20, deadline=None, derandomize=False,
                           suppress_health_check=list(HealthCheck)),
     )  # fmt: skip

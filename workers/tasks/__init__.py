@@ -15,6 +15,7 @@ MODULES = {
     "compare": "single",
     "search": "single",
     "canary": "canary",
+    "nothing": "nothing",
     "observe_chunk": "observe_chunk",
     "judge_attempt": "judge_attempt",
 }
