@@ -109,8 +109,10 @@ class LockedBucket:
                 ObjectLockRetainUntilDate=datetime.now(UTC) + self.keep,
             )
         except s3.exceptions.ClientError as e:
-            if e.response["ResponseMetadata"]["HTTPStatusCode"] not in (409, 412) or self.get(name) != data:
+            if e.response["ResponseMetadata"]["HTTPStatusCode"] not in (409, 412):  # 409: two writers at once
                 raise
+            if self.get(name) != data:
+                raise AlreadyDifferent(f"{self.url}/{name} holds another statement") from e
 
     def names(self) -> Iterator[str]:
         pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/")

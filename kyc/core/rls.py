@@ -43,7 +43,10 @@ def Audited(table: str, *, clear: tuple[str, ...] = (), key: str = "id") -> migr
     """
     arguments = ", ".join(f"'{c}'" for c in (key, *clear))
     return migrations.RunSQL(
+        # TRUNCATE fires no row trigger: nobody may
         f"create trigger audited after insert or update or delete on {table}"
-        f" for each row execute function audit_row({arguments});",
-        f"drop trigger audited on {table};",
+        f" for each row execute function audit_row({arguments});"
+        f" create trigger audited_whole before truncate on {table}"
+        " for each statement execute function audit_refuse();",
+        f"drop trigger audited on {table}; drop trigger audited_whole on {table};",
     )

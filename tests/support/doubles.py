@@ -221,6 +221,8 @@ class S3(Double):
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         if headers.get("x-amz-checksum-sha256", digest) != digest:
             return self._error(400, "BadDigest")
+        if headers.get("If-None-Match") == "*" and key in self.objects:
+            return self._error(412, "PreconditionFailed")
         self.objects[key] = body
         self.headers[key] = dict(headers)
         return 200, {"ETag": '"' + hashlib.md5(body, usedforsecurity=False).hexdigest() + '"'}, b""
@@ -236,6 +238,8 @@ class S3(Double):
         return 200, {"Content-Length": str(len(self.objects[key]))}, b""
 
     def _DELETE(self, key: str, headers: Any, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        if "x-amz-object-lock-mode" in {name.lower() for name in self.headers.get(key, {})}:
+            return self._error(403, "AccessDenied")
         self.objects.pop(key, None)
         return 204, {}, b""
 
