@@ -19,6 +19,9 @@ app.conf.update(
     task_ignore_result=True,  # results are rows; a result backend would be a second truth, and it leaks
     task_acks_late=True,  # a message survives the worker that held it
     task_reject_on_worker_lost=False,  # redelivery has no cap in Celery; the lease and attempt counter do
+    # After a lost connection Celery fetches less and restores that as tasks end; a worker can stay at the reduced
+    # count (celery#9512). Our claims make fetching twice harmless, so there is nothing to be careful about.
+    worker_enable_prefetch_count_reduction=False,
     worker_prefetch_multiplier=1,  # what waits behind a slow job in one process starves in another
     task_serializer="json",
     accept_content=["json"],  # never pickle

@@ -38,7 +38,15 @@ SETTINGS = {
     "VOUCH_RATE_LIMIT": "100000",
     "OMP_NUM_THREADS": "1",
 }
-CRASH_CHANCE = {"web": 0.15, "relay": 0.3, "io": 0.04, "gpu": 0.5}
+# Per passing: soon enough to be seen, late enough that other work is under way in the process.
+CRASH_CHANCE = {
+    "after_effect_before_response": 0.3,
+    "after_commit_before_publish": 0.3,
+    "after_claim": 0.1,
+    "mid_inference": 0.3,
+    "after_result_before_ack": 0.15,
+    "mid_webhook": 0.15,
+}
 STARTS_WITHIN = 12.0  # seconds, on a machine that does other things too
 QUIET_WITHIN = 240.0  # seconds after the last fault for everything to end, the slow retries of webhooks included
 
@@ -230,7 +238,7 @@ class Conductor:
 
     def _crash(self, fault: Fault) -> None:
         """From its next start on, this part dies at the named point now and then; over when it has once."""
-        chance = {"VOUCH_CRASH": f"{fault.value}={CRASH_CHANCE[fault.target]}"}
+        chance = {"VOUCH_CRASH": f"{fault.value}={CRASH_CHANCE[fault.value]}"}
         before = self._deaths()[fault.value]
         self.held.add(fault.target)
         with self.keeping:
