@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Literal
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from ml.errors import DeviceError, PackError
 from ml.packs.pack import Pack
 from ml.runtime.network import Batch, Outputs, Precision
+
+# ONNX Runtime 1.32 keeps usage events in ~/.cache/Microsoft and sends them to its maker; it asks this once, on import
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime as ort  # noqa: E402
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
