@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from kyc.audit import ed25519
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ED25519 = b"\x01"  # the algorithm byte of C2SP signed-note
 DASH = "\u2014 "
@@ -54,8 +58,13 @@ class Verifier:
 
     def check(self, message: bytes, signature: bytes) -> bool:
         try:
+            from cryptography.exceptions import InvalidSignature
+            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        except ImportError:  # an examiner's machine has Python and the verifier, and needs no more
+            return ed25519.verify(self.public, message, signature)
+        try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
-        except InvalidSignature:
+        except (InvalidSignature, ValueError):
             return False
         return True
 
@@ -71,7 +80,7 @@ class Signer:
     def generate(cls, name: str) -> Signer:
         if not name or "+" in name or any(c.isspace() for c in name):
             raise BadNote("a key's name has neither spaces nor plus signs")
-        return cls(name, Ed25519PrivateKey.generate().private_bytes_raw())
+        return cls(name, os.urandom(32))  # RFC 8032, 5.1.5: any 32 random bytes
 
     @classmethod
     def parse(cls, text: str) -> Signer:
@@ -95,6 +104,8 @@ class Signer:
         return self._key().sign(message)
 
     def _key(self) -> Ed25519PrivateKey:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         return Ed25519PrivateKey.from_private_bytes(self.seed)
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ from kyc.audit import checkpoint as checkpoints
 from kyc.audit import keys, worm
 from kyc.audit.leaf import hash_of_row
 from kyc.audit.merkle import Frontier, Hash, subtrees
-from kyc.audit.models import Checkpoint
+from kyc.audit.models import Checkpoint, Publication
 from kyc.audit.note import Signer
 from kyc.audit.queries import PLATFORM, STRIDE, fetch, hashes, roots, unsealed
 from kyc.core.scope import alias, atomic
@@ -78,26 +78,31 @@ def seal(*, now: datetime, limit: int = BATCH, sign_every: timedelta = SIGN_EVER
     return Sealed(len(rows), len(grown))
 
 
-def seal_all(*, now: datetime, limit: int = BATCH, sign_every: timedelta = timedelta(0)) -> int:
-    """Until nothing is left, then sign. Returns the number of events."""
+def seal_all(
+    *, now: datetime, limit: int = BATCH, sign_every: timedelta = timedelta(0), batches: int = 1_000_000
+) -> int:
+    """Until nothing is left, or so many batches are done. Returns the number of events."""
     total = 0
-    while (done := seal(now=now, limit=limit, sign_every=sign_every)).events:
+    for _ in range(batches):
+        done = seal(now=now, limit=limit, sign_every=sign_every)
         total += done.events
         if done.events < limit:
             break
     return total
 
 
-def publish(*, now: datetime, limit: int = 200) -> int:
-    """Carry signed checkpoints out of the database. No transaction is open while the place is written."""
+def publish(*, now: datetime, limit: int = 1_000) -> int:
+    """Carry signed checkpoints out of the database, in order. No transaction is open while the place is written."""
     place = worm.from_url(settings.AUDIT_WORM_URL)
     with atomic():
-        waiting = list(Checkpoint.objects.exclude(publication__target=place.url).order_by("id")[:limit])
+        # an id cursor is right here: checkpoints are made by one sealer at a time, so their ids commit in order
+        last = Publication.objects.filter(target=place.url).order_by("-checkpoint_id").first()
+        waiting = list(Checkpoint.objects.filter(id__gt=last.checkpoint_id if last else 0).order_by("id")[:limit])
     for checkpoint in waiting:
         place.put(worm.name_of(checkpoint.log, checkpoint.tree_size), checkpoint.note.encode())
         with atomic():
             _insert("audit_publication", "checkpoint_id, target, at", "bigint, text, timestamptz",
-                    [(checkpoint.pk, place.url, now)])  # fmt: skip
+                    [(checkpoint.pk, place.url, now)], conflict="on conflict do nothing")  # fmt: skip
     return len(waiting)
 
 

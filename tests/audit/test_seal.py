@@ -223,6 +223,16 @@ def test_published_checkpoints_are_the_signed_ones_and_read_only(vault_of_its_ow
     assert (vault_of_its_own / "worm" / name).stat().st_mode & 0o222 == 0
 
 
+def test_a_new_place_is_given_everything(vault_of_its_own, settings):
+    for _ in range(3):
+        note_events(LOG, 2)
+        seal()
+        publish()
+    settings.AUDIT_WORM_URL = f"file://{vault_of_its_own / 'elsewhere'}"
+    assert publish() == 3
+    assert len(list(worm.Directory(vault_of_its_own / "elsewhere").names())) == 3
+
+
 def test_a_crash_between_writing_and_noting_it_is_made_good(vault_of_its_own):
     note_events(LOG, 2)
     seal()

@@ -20,7 +20,7 @@ ALONE = """
 import sys
 class Absent:
     def find_spec(self, name, *_):
-        if name.split('.')[0] in ('django', 'rest_framework', 'psycopg', 'celery', 'numpy', 'boto3', 'torch'):
+        if name.split('.')[0] in ('django', 'rest_framework', 'psycopg', 'numpy', 'boto3', 'cryptography'):
             raise ImportError(f'{name} is not installed')
 sys.meta_path.insert(0, Absent())
 from kyc.audit.verify.cli import main
@@ -112,3 +112,12 @@ def test_a_bundle_is_verified_with_the_events_inside(desk):
     (desk / "case.tar").write_bytes(archive.getvalue().replace(b"a face", b"a fake"))
     status, out, _ = run(desk, *asked)
     assert status == Exit.TAMPERED and "images/selfie.jpg was changed" in out
+
+
+def test_the_whole_verifier_is_one_small_file(desk):
+    """Run by a Python that has nothing installed (-I -S: no site-packages, no environment)."""
+    subprocess.run([sys.executable, "-m", "kyc.audit.verify.pack", desk / "v.pyz"], cwd=REPOSITORY, check=True)
+    asked = ["export.jsonl", "--key", "audit.pub", "--archive", "worm"]
+    found = subprocess.run([sys.executable, "-I", "-S", "v.pyz", *asked], cwd=desk, capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (0, "") and found.stdout.startswith("VERIFIED: 40 events")
+    assert (desk / "v.pyz").stat().st_size < 60_000
