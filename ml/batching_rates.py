@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -21,11 +22,18 @@ class Rates:
     callers: int
     alone_direct: tuple[float, float]   # ms p50, p99: `analyse`, one at a time
     alone_batched: tuple[float, float]  # ms p50, p99: through the batcher, one at a time
+    engine_cpu: float = float("nan")     # ms of this process's processor time for an image, helpers not counted
+    saturated_cpu: float = float("nan")  # ms, ditto
 
     @property
     def share(self) -> float:
         """Aim: at least 0.9 of the engine's own rate at saturation."""
         return self.saturated / self.engine
+
+    @property
+    def share_cpu(self) -> float:
+        """The same by processor time, which neighbours on the machine disturb less; on a CPU only."""
+        return self.engine_cpu / self.saturated_cpu
 
     @property
     def slowdown(self) -> float:
@@ -36,38 +44,54 @@ class Rates:
 def measure(engine: Engine, images: Sequence[bytes], *, callers: int = 2 * LARGEST, rounds: int = 3,
             wants: frozenset[Want] = EVERYTHING) -> Rates:
     """images: at least 32 files; each round handles all of them, and rounds of both sides alternate,
-    so that a busy machine slows both alike. Rates are medians over the rounds."""
+    so that a busy machine slows both alike. Rates are of the middle round, processor time of the best."""
     batcher = Batcher(engine)
+    bare: list[Spent] = []
+    shared: list[Spent] = []
+    direct: list[Spent] = []
+    batched: list[Spent] = []
     try:
         engine.analyse_many(images[:LARGEST], wants)  # warm
-        bare, shared, direct, batched = [], [], [], []
         for _ in range(rounds):
-            bare.append(len(images) / _bare(engine, images, wants))
-            shared.append(len(images) / _shared(batcher, images, callers, wants))
+            bare.append(_spent(lambda: _in_batches(engine, images, wants)))
+            shared.append(_spent(lambda: _at_once(batcher, images, callers, wants)))
             for data in images:
-                direct.append(_timed(lambda data=data: engine.analyse(data, wants)))
-                batched.append(_timed(lambda data=data: batcher.analyse(data, wants)))
+                direct.append(_spent(partial(engine.analyse, data, wants)))
+                batched.append(_spent(partial(batcher.analyse, data, wants)))
     finally:
         batcher.close()
-    return Rates(float(np.median(bare)), float(np.median(shared)), callers, _percentiles(direct), _percentiles(batched))
+    count = len(images)
+    return Rates(1000 * count / _middle(bare).wall, 1000 * count / _middle(shared).wall, callers,
+                 _percentiles(direct), _percentiles(batched),
+                 min(one.cpu for one in bare) / count, min(one.cpu for one in shared) / count)
 
 
-def _bare(engine: Engine, images: Sequence[bytes], wants: frozenset[Want]) -> float:
-    return _timed(lambda: [engine.analyse_many(images[at: at + LARGEST], wants)
-                           for at in range(0, len(images), LARGEST)]) / 1000
+@dataclass(frozen=True, slots=True)
+class Spent:
+    wall: float  # ms
+    cpu: float   # ms, of this process
 
 
-def _shared(batcher: Batcher, images: Sequence[bytes], callers: int, wants: frozenset[Want]) -> float:
+def _spent(work: Callable[[], object]) -> Spent:
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return Spent(1000 * (time.perf_counter() - wall), 1000 * (time.process_time() - cpu))
+
+
+def _in_batches(engine: Engine, images: Sequence[bytes], wants: frozenset[Want]) -> None:
+    for at in range(0, len(images), LARGEST):
+        engine.analyse_many(images[at: at + LARGEST], wants)
+
+
+def _at_once(batcher: Batcher, images: Sequence[bytes], callers: int, wants: frozenset[Want]) -> None:
     with ThreadPoolExecutor(callers) as pool:
-        return _timed(lambda: list(pool.map(lambda data: batcher.analyse(data, wants, seconds=600), images))) / 1000
+        list(pool.map(lambda data: batcher.analyse(data, wants, seconds=600), images))
 
 
-def _timed(work: object) -> float:
-    began = time.perf_counter()
-    work()  # type: ignore[operator]
-    return 1000 * (time.perf_counter() - began)
+def _middle(spent: Sequence[Spent]) -> Spent:
+    return sorted(spent, key=lambda one: one.wall)[len(spent) // 2]
 
 
-def _percentiles(milliseconds: Sequence[float]) -> tuple[float, float]:
-    p50, p99 = np.percentile(milliseconds, [50, 99])
+def _percentiles(spent: Sequence[Spent]) -> tuple[float, float]:
+    p50, p99 = np.percentile([one.wall for one in spent], [50, 99])
     return float(p50), float(p99)

@@ -14,10 +14,13 @@ import numpy as np
 import pytest
 
 from ml.batching import STUCK_EXIT, Batcher
-from ml.engine import EVERYTHING, Photo
+from ml.batching_rates import measure
+from ml.decode import Bare
+from ml.engine import EVERYTHING, Engine, Photo
 from ml.errors import EngineError
+from ml.packs import PERMISSIVE
 from ml.types import Analysis, Image, Want
-from tests.data import REPOSITORY
+from tests.data import PHOTOS, REPOSITORY
 
 BATCH_SECONDS, IMAGE_SECONDS = 0.02, 0.002  # what one run costs, and each image in it
 
@@ -192,6 +195,14 @@ def test_closing_finishes_what_was_accepted_and_accepts_no_more(started):
     assert first.done() and waiting.result().width == 1
     with pytest.raises(EngineError, match="shutting_down"):
         batcher.analyse(b"x")
+
+
+def test_the_measurement_tells_rates_of_both_sides(packs_root):
+    engine = Engine.from_packs(packs_root, threads=1, decoder=Bare(), allowed_licences=PERMISSIVE)
+    images = [(PHOTOS / f"{name}.jpg").read_bytes() for name in ("obama", "biden")]
+    rates = measure(engine, images, callers=2, rounds=1, wants=frozenset({"detect"}))
+    assert rates.share > 0 and rates.slowdown > 0 and 0.1 < rates.share_cpu < 10
+    assert rates.alone_direct[0] <= rates.alone_direct[1]
 
 
 HANGING = """
