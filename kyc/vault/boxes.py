@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from kyc.vault.errors import BoxTampered
 
 FORMAT = 1
-KEY_BYTES = 32    # AES-256
+KEY_BYTES = 32  # AES-256
 NONCE_BYTES = 12  # the length GCM is specified for without hashing
 TAG_BYTES = 16
 SEALING = "seal"  # the purpose whose derived key encrypts boxes
@@ -44,13 +44,19 @@ class Place:
     """Where a box belongs. `kind` says which thing of the owner's it is, e.g. "applicants.applicant.email"."""
 
     tenant_id: str
-    owner: str    # "applicant:app_..." or "tenant:tnt_..."
+    owner: str  # "applicant:app_..." or "tenant:tnt_..."
     kind: str
     version: int  # of the content's layout or value; the writer chooses, the reader must know it
 
     def associated_data(self, header: bytes) -> bytes:
-        return pack(b"vouch-box", header, self.tenant_id.encode(), self.owner.encode(), self.kind.encode(),
-                    str(self.version).encode())
+        return pack(
+            b"vouch-box",
+            header,
+            self.tenant_id.encode(),
+            self.owner.encode(),
+            self.kind.encode(),
+            str(self.version).encode(),
+        )
 
 
 def seal(key: bytes, key_id: str, place: Place, plaintext: bytes) -> Box:

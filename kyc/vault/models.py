@@ -14,9 +14,9 @@ class DataKey(models.Model):
 
     id = models.TextField(primary_key=True, default=data_key_id)
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+")
-    owner = models.TextField()                 # "applicant:app_..." or "tenant:tnt_..."
-    wrapped = models.BinaryField()             # empty once destroyed
-    kek_id = models.TextField()                # which key-encryption key wraps it
+    owner = models.TextField()  # "applicant:app_..." or "tenant:tnt_..."
+    wrapped = models.BinaryField()  # empty once destroyed
+    kek_id = models.TextField()  # which key-encryption key wraps it
     created_at = models.DateTimeField()
     destroyed_at = models.DateTimeField(null=True)
 

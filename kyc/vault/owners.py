@@ -8,7 +8,7 @@ KINDS = {"app": "applicant", "tnt": "tenant"}
 
 
 def owner_of(whose: str) -> str:
-    """"applicant:app_..." or "tenant:tnt_..."; a bare id is named by its prefix."""
+    """ "applicant:app_..." or "tenant:tnt_..."; a bare id is named by its prefix."""
     if ":" in whose:
         kind, _, public_id = whose.partition(":")
         if kind in KINDS.values() and public_id:

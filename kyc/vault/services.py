@@ -162,8 +162,14 @@ def _rewrap(row: DataKey) -> int:
 
 
 def _row(minted: MintedKey, now: datetime) -> DataKey:
-    return DataKey(id=minted.key.id, tenant_id=minted.tenant_id, owner=minted.owner, created_at=now,
-                   wrapped=minted.wrapped.blob, kek_id=minted.wrapped.kek_id)
+    return DataKey(
+        id=minted.key.id,
+        tenant_id=minted.tenant_id,
+        owner=minted.owner,
+        created_at=now,
+        wrapped=minted.wrapped.blob,
+        kek_id=minted.wrapped.kek_id,
+    )
 
 
 def _unwrapped(tenant_id: str, owner: str) -> CachedKey:

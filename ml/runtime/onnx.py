@@ -15,7 +15,7 @@ from ml.runtime.network import Batch, Outputs, Precision
 # ONNX Runtime 1.32 keeps usage events in ~/.cache/Microsoft and sends them to its maker; it asks this once, on import
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-import onnxruntime as ort  # noqa: E402
+import onnxruntime as ort
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 

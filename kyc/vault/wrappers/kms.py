@@ -15,8 +15,16 @@ from kyc.vault.wrappers import CONNECT_TIMEOUT, READ_TIMEOUT, Context, Wrapped
 
 # KMS error codes (AWS KMS API reference, "Common errors" and those of Encrypt / Decrypt / ReEncrypt)
 TAMPERED = {"InvalidCiphertextException", "IncorrectKeyException"}
-PASSING = {"ThrottlingException", "DependencyTimeoutException", "KMSInternalException", "KeyUnavailableException",
-           "LimitExceededException", "RequestLimitExceeded", "InternalFailure", "ServiceUnavailable"}
+PASSING = {
+    "ThrottlingException",
+    "DependencyTimeoutException",
+    "KMSInternalException",
+    "KeyUnavailableException",
+    "LimitExceededException",
+    "RequestLimitExceeded",
+    "InternalFailure",
+    "ServiceUnavailable",
+}
 
 
 class AwsKms:
@@ -27,9 +35,14 @@ class AwsKms:
     @cached_property
     def _client(self) -> Any:
         return boto3.client(
-            "kms", region_name=self._region or None, endpoint_url=self._endpoint,
-            config=Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT,
-                          retries={"total_max_attempts": 3, "mode": "standard"}),
+            "kms",
+            region_name=self._region or None,
+            endpoint_url=self._endpoint,
+            config=Config(
+                connect_timeout=CONNECT_TIMEOUT,
+                read_timeout=READ_TIMEOUT,
+                retries={"total_max_attempts": 3, "mode": "standard"},
+            ),
         )
 
     @cached_property
@@ -44,16 +57,22 @@ class AwsKms:
         return Wrapped(answer["CiphertextBlob"], answer["KeyId"])
 
     def unwrap(self, wrapped: Wrapped, context: Context) -> bytes:
-        answer = self._call("decrypt", CiphertextBlob=wrapped.blob, KeyId=wrapped.kek_id,
-                            EncryptionContext=context.as_dict())
+        answer = self._call(
+            "decrypt", CiphertextBlob=wrapped.blob, KeyId=wrapped.kek_id, EncryptionContext=context.as_dict()
+        )
         return answer["Plaintext"]
 
     def rewrap(self, wrapped: Wrapped, context: Context) -> Wrapped:
         """Inside KMS: the data key is not seen by this process."""
         bound = context.as_dict()
-        answer = self._call("re_encrypt", CiphertextBlob=wrapped.blob, SourceKeyId=wrapped.kek_id,
-                            SourceEncryptionContext=bound, DestinationKeyId=self._key,
-                            DestinationEncryptionContext=bound)
+        answer = self._call(
+            "re_encrypt",
+            CiphertextBlob=wrapped.blob,
+            SourceKeyId=wrapped.kek_id,
+            SourceEncryptionContext=bound,
+            DestinationKeyId=self._key,
+            DestinationEncryptionContext=bound,
+        )
         return Wrapped(answer["CiphertextBlob"], answer["KeyId"])
 
     def _call(self, verb: str, **arguments: Any) -> Any:

@@ -90,8 +90,10 @@ class LocalKeyFile:
                 found = self.path.stat()
             except FileNotFoundError:
                 if not self._create:
-                    raise KekUnavailable(f"There is no key file at {self.path}.",
-                                         next_step="Restore it, or make one with: manage.py vault init") from None
+                    raise KekUnavailable(
+                        f"There is no key file at {self.path}.",
+                        next_step="Restore it, or make one with: manage.py vault init",
+                    ) from None
                 create_key_file(self.path)
                 found = self.path.stat()
             except OSError as e:

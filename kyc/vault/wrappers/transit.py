@@ -32,14 +32,22 @@ class VaultTransit:
         return self._kek_id(f"v{answer['data']['latest_version']}")
 
     def wrap(self, key: bytes, context: Context) -> Wrapped:
-        answer = self._call(self._client.secrets.transit.encrypt_data, name=self._name,
-                            plaintext=base64.b64encode(key).decode(), associated_data=_bound_to(context))
+        answer = self._call(
+            self._client.secrets.transit.encrypt_data,
+            name=self._name,
+            plaintext=base64.b64encode(key).decode(),
+            associated_data=_bound_to(context),
+        )
         text = answer["data"]["ciphertext"]  # "vault:v3:<base64>"
         return Wrapped(text.encode("ascii"), self._kek_id(text.split(":")[1]))
 
     def unwrap(self, wrapped: Wrapped, context: Context) -> bytes:
-        answer = self._call(self._client.secrets.transit.decrypt_data, name=self._name,
-                            ciphertext=wrapped.blob.decode("ascii", "replace"), associated_data=_bound_to(context))
+        answer = self._call(
+            self._client.secrets.transit.decrypt_data,
+            name=self._name,
+            ciphertext=wrapped.blob.decode("ascii", "replace"),
+            associated_data=_bound_to(context),
+        )
         return base64.b64decode(answer["data"]["plaintext"])
 
     def rewrap(self, wrapped: Wrapped, context: Context) -> Wrapped:
