@@ -220,8 +220,9 @@ def celery_per_second(service: Queue, count: int) -> float:
 def procrastinate_per_second(service: Queue, python: str, count: int) -> float:
     service.stack.create_database("procrastinate")
     conninfo = service.stack.urls.for_database("procrastinate").superuser
-    done = subprocess.run([python, "-P", str(ROOT / "bench" / "procrastinate_alone.py"), conninfo, str(count), str(THREADS)],
-                          capture_output=True, text=True, check=True)  # fmt: skip
+    script = ROOT / "bench" / "procrastinate_alone.py"
+    command = [python, "-P", str(script), conninfo, str(count), str(THREADS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 

@@ -33,11 +33,11 @@ def main() -> None:
 def consume(role: str, threads: int) -> None:
     from celery.signals import worker_shutting_down
 
-    from workers import claims, identity
+    from workers import claims
     from workers.app import app
 
     worker_shutting_down.connect(lambda **_: claims.stopping.set(), weak=False)
-    identity.bury_the_dead()  # most often a predecessor that was killed
+    succeed(role)
     if role == "gpu":
         from workers import engine
 
@@ -46,6 +46,18 @@ def consume(role: str, threads: int) -> None:
         ["worker", "--pool=threads", f"--concurrency={threads}", f"--queues={role}", "--loglevel=INFO",
          "--without-gossip", "--without-mingle", "--without-heartbeat"]
     )  # fmt: skip
+
+
+def succeed(role: str) -> None:
+    """Take over from a predecessor that was killed: its leases, and the messages it had fetched and not begun."""
+    from kyc.core import clock
+    from kyc.core.scope import acting_as_system
+    from kyc.outbox import relay
+    from workers import identity
+
+    identity.bury_the_dead()
+    with acting_as_system("worker"):
+        relay.doubted(now=clock.now(), queues=[role])
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from threading import Event
 
 import structlog
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from kyc.core import clock, crash
 from kyc.core.errors import LostRace, Problem
@@ -19,14 +21,16 @@ from workers import identity
 log = structlog.get_logger("vouch.worker")
 stopping = Event()  # set by SIGTERM: what is under way is finished, what has not begun is returned
 
+IDLE = 5.0  # seconds without a job, after which a thread's connections are looked at
+_thread = threading.local()
+
 Work = Callable[[Claim], None]
 
 
 def run(job_id: str, work: Work) -> None:
     """Do a job if it is ours to do. A lost race is somebody else's success."""
-    close_old_connections()  # those past their age or broken by the last job; the rest are kept
     with acting_as_system("worker"):
-        claim = outbox.claim(job_id=job_id, worker=identity.mine(), now=clock.now())
+        claim = _claim(job_id)
         if claim is None:
             return
         if stopping.is_set():
@@ -44,10 +48,23 @@ def run(job_id: str, work: Work) -> None:
             _failed(claim, e)
 
 
+def _claim(job_id: str) -> Claim | None:
+    """A connection that broke while nobody used it shows here: once more, on a new one."""
+    if time.monotonic() - getattr(_thread, "used", 0.0) > IDLE:
+        close_old_connections()  # Django asks such a connection whether it still works, which costs a round trip
+    _thread.used = time.monotonic()
+    try:
+        return outbox.claim(job_id=job_id, worker=identity.mine(), now=clock.now())
+    except (OperationalError, InterfaceError):
+        close_old_connections()
+        return outbox.claim(job_id=job_id, worker=identity.mine(), now=clock.now())
+
+
 def _failed(claim: Claim, error: Exception) -> None:
     # our own errors say whether retrying helps; an unknown one might, up to the attempts there are
     retryable = getattr(error, "retryable", not isinstance(error, Problem))
     reason = f"{type(error).__name__}: {getattr(error, 'code', '') or error}"
+    close_old_connections()  # the reason of the failure may be the connection
     try:
         outbox.fail(claim, reason=reason, retryable=retryable, now=clock.now())
     except LostClaim:

@@ -28,10 +28,13 @@ QUEUES = ("gpu", "io")
 def main(stop: Event | None = None) -> None:
     stop = stop or stopped_by_signal()
     ears = Ears()
-    reconciled = 0.0
+    reconciled, broken = 0.0, False
     while not stop.is_set():
         try:
             with acting_as_system("relay"):
+                if broken:  # whatever broke may have taken messages, or workers' claims, with it
+                    relay.doubted(now=clock.now(), queues=QUEUES)
+                    broken = False
                 if time.monotonic() - reconciled > RECONCILE:
                     reconcile()
                     reconciled = time.monotonic()
@@ -41,6 +44,7 @@ def main(stop: Event | None = None) -> None:
                 ears.wait(POLL_SUSPECTS if suspects else POLL)
         except Exception as e:  # PostgreSQL or the broker is away: try again until they are back
             log.warning("relay_round_failed", exc_info=e)
+            broken = True
             close_old_connections()
             ears.close()
             stop.wait(0.5)

@@ -18,72 +18,72 @@ WINDOW = {"gpu": 64, "io": 128}
 
 PATIENCE = 4  # times FORGOTTEN, for a queue in which messages wait
 
+# One statement, which is a transaction of its own: this is on the way of every job.
+#
 # The same number of jobs from each tenant that has any, most urgent and oldest first. SKIP LOCKED, never an id
 # cursor: ids commit out of order, and a cursor would step over a late one for ever.
-FAIR_SHARE = """
-    with tenants as (
+# Of suspects one at a time, fewest deaths first: the innocent go before the culprit. The lock keeps two relays from
+# sending for one each; should they manage in the instant between, two suspects run together, as all once did.
+TAKE = """
+    with room as (
+        select greatest(0, %(window)s - count(*)) as room from outbox_job
+        where queue = %(queue)s and (state = 'leased' or (state = 'pending' and published_at is not null))
+    ), tenants as (
         select distinct tenant_id from outbox_job
         where queue = %(queue)s and state = 'pending' and published_at is null
-    ), chosen as (
+    ), fair as (
         select j.id, j.nth from tenants t cross join lateral (
             select id, row_number() over (order by priority, id) as nth from (
                 select id, priority from outbox_job
                 where queue = %(queue)s and state = 'pending' and published_at is null
                   and tenant_id is not distinct from t.tenant_id and run_after <= %(now)s and deaths = 0
-                order by priority, id limit %(room)s for update skip locked
+                order by priority, id limit (select room from room) for update skip locked
             ) free
-        ) j order by j.nth limit %(room)s
-    )
-    update outbox_job set published_at = %(now)s from chosen where outbox_job.id = chosen.id
-    returning outbox_job.id, kind, priority, chosen.nth
-"""
-
-# Fewest deaths first: the innocent go before the culprit. The lock keeps two relays from sending for one each.
-SUSPECT = """
-    update outbox_job set published_at = %(now)s where id = (
+        ) j order by j.nth limit (select room from room)
+    ), suspect as (
         select id from outbox_job
         where queue = %(queue)s and state = 'pending' and published_at is null and deaths > 0 and run_after <= %(now)s
           and pg_try_advisory_xact_lock(hashtext('suspect'), hashtext(%(queue)s))
           and not exists (
             select from outbox_job where queue = %(queue)s and deaths > 0
                and (state = 'leased' or (state = 'pending' and published_at is not null)))
-        order by deaths, priority, id limit 1 for update skip locked)
-    returning id, kind
+        order by deaths, priority, id limit 1 for update skip locked
+    ), chosen as (
+        select id, nth from fair union all select id, 0 from suspect
+    )
+    update outbox_job set published_at = %(now)s from chosen where outbox_job.id = chosen.id
+    returning outbox_job.id, kind, chosen.nth, priority
 """
 
 
 def take(*, queue: str, now: datetime) -> list[tuple[str, str]]:
     """Mark the next jobs as published and return their (id, kind), fairest first.
 
-    The caller publishes after commit; if it dies before, `forgotten` finds them again.
+    The caller publishes afterwards; if it dies before, `forgotten` finds them again.
     """
-    with atomic(), connections[alias()].cursor() as cursor:
-        cursor.execute(
-            "select count(*) from outbox_job where queue = %s and (state = 'leased' or"
-            " (state = 'pending' and published_at is not null))",
-            [queue],
-        )
-        room = WINDOW[queue] - cursor.fetchone()[0]
-        if room <= 0:
-            return []
-        cursor.execute(FAIR_SHARE, {"queue": queue, "now": now, "room": room})
-        rows = sorted(cursor.fetchall(), key=lambda row: (row[3], row[2], row[0]))
-        cursor.execute(SUSPECT, {"queue": queue, "now": now})
-        suspects = cursor.fetchall()
-    return suspects + [(id_, kind) for id_, kind, _, _ in rows]
+    with connections[alias()].cursor() as cursor:
+        cursor.execute(TAKE, {"queue": queue, "now": now, "window": WINDOW[queue]})
+        rows = sorted(cursor.fetchall(), key=lambda row: (row[2], row[3], row[0]))
+    return [(id_, kind) for id_, kind, _, _ in rows]
 
 
 def suspects_wait(*, now: datetime) -> bool:
     """Whether a suspect waits for another one's end, of which nothing notifies."""
     waiting = Job.objects.filter(state=Job.State.PENDING, deaths__gt=0, published_at=None, run_after__lte=now)
-    with atomic():
-        return waiting.exists()
+    return waiting.exists()
 
 
 def unpublish(ids: list[str]) -> None:
     """The broker did not take them: they wait for the next round."""
     with atomic():
         Job.objects.filter(pk__in=ids, state=Job.State.PENDING).update(published_at=None)
+
+
+def doubted(*, now: datetime, queues: Collection[str]) -> int:
+    """Something broke, and messages with it: tell the broker again of all that no worker has taken, at once."""
+    with atomic():
+        told = Job.objects.filter(queue__in=list(queues), state=Job.State.PENDING, published_at__lt=now)
+        return told.update(published_at=None)
 
 
 def forgotten(*, now: datetime, busy: Collection[str] = ()) -> int:

@@ -7,6 +7,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import psycopg
 
@@ -174,7 +175,7 @@ class Counting:
             stories[object_id].append(status)
         wrong = []
         for id_, story in stories.items():
-            legal = all(State(b) in MOVES[State(a)] for a, b in zip(story, story[1:], strict=False))
+            legal = all(State(b) in MOVES[State(a)] for a, b in pairwise(story))
             if not legal or story[-1] != self.cases.get(id_, story[-1]):
                 wrong.append(f"{id_}: {story}, stored {self.cases.get(id_)}")
         return row("the events tell each case's legal story to its state", len(stories), wrong)

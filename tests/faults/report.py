@@ -16,8 +16,9 @@ JOBS = """
     select extract(epoch from created_at), extract(epoch from finished_at), kind, state, attempt, deaths, subject_id
     from outbox_job where kind in ('verify', 'verify_scripted') and finished_at is not null order by finished_at
 """
-COLOURS = {"kill": "#c0392b", "crash": "#e67e22", "pause": "#8e44ad", "flushall": "#16a085", "poison": "#2c3e50",
-           "fill": "#2980b9", "terminate": "#7f8c8d", "delay": "#f1c40f", "cut": "#d35400", "reset": "#95a5a6"}  # fmt: skip
+COLOURS = {"kill": "#c0392b", "crash": "#e67e22", "pause": "#8e44ad", "flushall": "#16a085",
+           "poison": "#2c3e50", "fill": "#2980b9", "terminate": "#7f8c8d", "delay": "#f1c40f",
+           "cut": "#d35400", "reset": "#95a5a6"}  # fmt: skip
 
 
 def as_json(run: Run, rows: list[Row], seed: int) -> dict:
@@ -85,7 +86,8 @@ def draw(run: Run, found: dict, path: Path) -> None:
     lanes = sorted({h.fault.target for h in run.happened})
     end = max([*found["done_at"], *(t["until"] for t in found["timeline"]), 1.0])
     figure, (above, middle, below) = pyplot.subplots(
-        3, 1, figsize=(14, 7.5), sharex=True, height_ratios=[3, 2, 0.45 * len(lanes) + 0.6], layout="constrained")  # fmt: skip
+        3, 1, figsize=(14, 7.5), sharex=True, layout="constrained",
+        height_ratios=[3, 2, 0.45 * len(lanes) + 0.6])  # fmt: skip
     bins = [*range(int(min(0, *found["done_at"], 0)), int(end) + 2)]
     above.hist(found["done_at"], bins=bins, color="#27ae60", label="decided")
     above.hist(found["accepted_at"], bins=bins, histtype="step", color="#2c3e50", label="accepted")

@@ -31,7 +31,7 @@ def test_a_key_survives_a_day_and_is_purged_after_its_time():
 
 
 def test_no_code_of_the_web_publishes_a_task():
-    """`.delay()`, `.apply_async()` and `send_task` hang when the broker does, and lose what they are told in a crash."""
+    """`.delay()` and its kin hang when the broker does, and lose what they are told in a crash."""
     publishing = {"delay", "apply_async", "send_task", "delay_on_commit"}
     found = [
         f"{path.relative_to(REPOSITORY)}:{node.lineno}"

@@ -34,12 +34,14 @@ def a_worker(tmp_path, role="io", **env):
 
 
 def jobs(count: int, seconds: float) -> list[str]:
-    now, made = clock.now(), []
     with acting_as_system("test"), atomic():
-        for _ in range(count):
-            made.append(services.enqueue(kind="nothing", queue="io", subject_type="test", subject_id=unique("thing"),
-                                         payload={"seconds": seconds}, now=now).pk)  # fmt: skip
-    return made
+        return [
+            services.enqueue(
+                kind="nothing", queue="io", subject_type="test", subject_id=unique("thing"),
+                payload={"seconds": seconds}, now=clock.now(),
+            ).pk
+            for _ in range(count)
+        ]  # fmt: skip
 
 
 def states(ids: list[str]) -> list[tuple[str, int]]:
