@@ -21,9 +21,10 @@ from ml.liveness import Subject
 from ml.packs import Pack
 from ml.quality import assess
 from ml.runtime import load, prepare
-from ml.types import Image
+from ml.types import Image, Want
 
 BATCHES = (1, 8, 32)
+TO_THE_TEMPLATE: frozenset[Want] = frozenset(("detect", "embed"))  # what peers do: no quality, no liveness
 TOGETHER = 4  # images per canvas sheet, as the engine takes them on a CPU
 
 
@@ -64,6 +65,7 @@ def stages(engine: Engine, fed: Fed) -> dict[str, Callable[[], object]]:
     }
     if engine.liveness.models:
         found["liveness"] = lambda: engine.liveness.judge(fed.subjects)
+    found["pipeline, to the template"] = lambda: engine.analyse_many(fed.files, TO_THE_TEMPLATE)
     found["pipeline"] = lambda: engine.analyse_many(fed.files, EVERYTHING)
     return found
 

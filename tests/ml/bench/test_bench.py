@@ -54,7 +54,7 @@ def test_memory_above_the_start_is_seen():
 
 
 def test_a_pipeline_slower_than_ten_times_dlib_is_missed():
-    ours = Sample("pipeline", 1, 5, 20.0, 20.0, 20.0, None)
+    ours = Sample("pipeline, to the template", 1, 5, 20.0, 20.0, 20.0, None)
     run = findings(stages=[ours], peers={"dlib_end_to_end": Peer("dlib_end_to_end", 400.0, 400.0, batch=4)})
     aim = reached(run, "pipeline")
     assert aim.reached == pytest.approx(5)  # dlib took 100 ms a photograph
