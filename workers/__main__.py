@@ -42,6 +42,9 @@ def consume(role: str, threads: int) -> None:
         from workers import engine
 
         engine.load()  # before the first job: a worker without its models must not take any
+    # Threads, not processes: CUDA does not survive a fork, and one micro-batcher wants all callers in its process.
+    # A thread cannot be ended, so ml.batching's watchdog ends the process when a batch is stuck; the lease does the
+    # rest. No gossip, mingle or heartbeat: workers have nothing to tell each other, PostgreSQL knows.
     app.worker_main(
         ["worker", "--pool=threads", f"--concurrency={threads}", f"--queues={role}", "--loglevel=INFO",
          "--without-gossip", "--without-mingle", "--without-heartbeat"]
