@@ -12,7 +12,7 @@ from kyc.audit.verify.findings import Exit
 from kyc.core.scope import acting_as_system
 from tests.audit.logs import note_events, publish, seal
 
-pytestmark = pytest.mark.usefixtures("fresh_db", "vault_of_its_own")
+pytestmark = pytest.mark.usefixtures("empty_log", "vault_of_its_own")
 LOG = "tnt_attacked"
 COUNT = 60
 
