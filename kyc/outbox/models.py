@@ -32,8 +32,8 @@ class Job(models.Model):
     payload = models.JSONField(default=dict)  # ids and options, never personal data
     state = models.TextField(choices=State.choices, default=State.PENDING)
     attempt = models.SmallIntegerField(default=0)
-    # Attempts that ended with their worker. One makes the job a suspect, which runs beside no other suspect: else the
-    # innocent that were in the same process when it died would be tried with the culprit again, and share its end.
+    # Attempts that ended with their worker. Two make the job a suspect, whose last attempt runs beside no other
+    # suspect's: else the innocent that died with a culprit would die with it again, and share its quarantine.
     deaths = models.SmallIntegerField(default=0, db_default=0)
     run_after = models.DateTimeField()
     deadline = models.DateTimeField(null=True)  # later than this the answer is of no use

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from kyc.core.scope import alias, atomic
 from kyc.outbox.models import Job
-from kyc.outbox.services import FORGOTTEN, MAX_ATTEMPTS, _quarantine
+from kyc.outbox.services import FORGOTTEN, MAX_ATTEMPTS, SUSPECT, _quarantine
 
 # How many wake-ups lie in the broker per queue. Shallow, so that priority and fairness are decided here, late,
 # and a flood of one tenant waits in PostgreSQL rather than in front of everyone else.
@@ -22,9 +22,9 @@ PATIENCE = 4  # times FORGOTTEN, for a queue in which messages wait
 #
 # The same number of jobs from each tenant that has any, most urgent and oldest first. SKIP LOCKED, never an id
 # cursor: ids commit out of order, and a cursor would step over a late one for ever.
-# Of suspects one at a time, fewest deaths first: the innocent go before the culprit. The lock keeps two relays from
-# sending for one each; should they manage in the instant between, two suspects run together, as all once did.
-TAKE = """
+# Of suspects one at a time. The lock keeps two relays from sending for one each; should they manage in the instant
+# between, two suspects run together, as all once did.
+TAKE = f"""
     with room as (
         select greatest(0, %(window)s - count(*)) as room from outbox_job
         where queue = %(queue)s and (state = 'leased' or (state = 'pending' and published_at is not null))
@@ -36,40 +36,41 @@ TAKE = """
             select id, row_number() over (order by priority, id) as nth from (
                 select id, priority from outbox_job
                 where queue = %(queue)s and state = 'pending' and published_at is null
-                  and tenant_id is not distinct from t.tenant_id and run_after <= %(now)s and deaths = 0
+                  and tenant_id is not distinct from t.tenant_id and run_after <= %(now)s and deaths < {SUSPECT}
                 order by priority, id limit (select room from room) for update skip locked
             ) free
         ) j order by j.nth limit (select room from room)
     ), suspect as (
         select id from outbox_job
-        where queue = %(queue)s and state = 'pending' and published_at is null and deaths > 0 and run_after <= %(now)s
+        where queue = %(queue)s and state = 'pending' and published_at is null and deaths >= {SUSPECT}
+          and run_after <= %(now)s
           and pg_try_advisory_xact_lock(hashtext('suspect'), hashtext(%(queue)s))
           and not exists (
-            select from outbox_job where queue = %(queue)s and deaths > 0
+            select from outbox_job where queue = %(queue)s and deaths >= {SUSPECT}
                and (state = 'leased' or (state = 'pending' and published_at is not null)))
-        order by deaths, priority, id limit 1 for update skip locked
+        order by priority, id limit 1 for update skip locked
     ), chosen as (
         select id, nth from fair union all select id, 0 from suspect
     )
     update outbox_job set published_at = %(now)s from chosen where outbox_job.id = chosen.id
     returning outbox_job.id, kind, chosen.nth, priority
-"""
+"""  # noqa: S608  (a constant of ours)
 
 
-def take(*, queue: str, now: datetime) -> list[tuple[str, str]]:
-    """Mark the next jobs as published and return their (id, kind), fairest first.
+def take(*, queue: str, now: datetime) -> list[tuple[str, str, bool]]:
+    """Mark the next jobs as published and return their (id, kind, whether a suspect), fairest first.
 
     The caller publishes afterwards; if it dies before, `forgotten` finds them again.
     """
     with connections[alias()].cursor() as cursor:
         cursor.execute(TAKE, {"queue": queue, "now": now, "window": WINDOW[queue]})
         rows = sorted(cursor.fetchall(), key=lambda row: (row[2], row[3], row[0]))
-    return [(id_, kind) for id_, kind, _, _ in rows]
+    return [(id_, kind, nth == 0) for id_, kind, nth, _ in rows]
 
 
 def suspects_wait(*, now: datetime) -> bool:
     """Whether a suspect waits for another one's end, of which nothing notifies."""
-    waiting = Job.objects.filter(state=Job.State.PENDING, deaths__gt=0, published_at=None, run_after__lte=now)
+    waiting = Job.objects.filter(state=Job.State.PENDING, deaths__gte=SUSPECT, published_at=None, run_after__lte=now)
     return waiting.exists()
 
 

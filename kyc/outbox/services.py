@@ -22,6 +22,7 @@ from kyc.outbox.errors import LostClaim, NotQuarantined, QueueFull
 from kyc.outbox.models import Job
 
 MAX_ATTEMPTS = 3  # a crash may be bad luck twice; the third time it is the job
+SUSPECT = MAX_ATTEMPTS - 1  # deaths: what may be quarantined by one more runs beside no other such job
 # The slowest accepted inference is 20 s on a slow CPU; twice that and a restart. Fault tests make it short.
 LEASE = timedelta(seconds=env.number("VOUCH_LEASE", default=60))
 RETRY_IN = (timedelta(seconds=1), timedelta(seconds=5))  # after the first and the second failed attempt
@@ -84,15 +85,15 @@ def admit(*, queue: str) -> None:
 
 
 # One statement is a transaction of its own: a claim costs one round trip, where select, update and commit cost five.
-# A twin waits for the row and then finds nothing that matches. A suspect (deaths > 0) is only taken when the relay
-# sent for it, never through an old message: the relay sends for one suspect at a time.
-TAKE = """
+# A twin waits for the row and then finds nothing that matches. A suspect is only taken when the relay sent for
+# it, never through an old message: the relay sends for one suspect at a time.
+TAKE = f"""
     update outbox_job set state = 'leased', attempt = attempt + 1, started_at = %(now)s, lease_until = %(until)s,
                           leased_by = %(worker)s
     where id = %(id)s and state = 'pending' and run_after <= %(now)s and attempt < %(most)s
-      and (deadline is null or deadline > %(now)s) and (deaths = 0 or published_at is not null)
+      and (deadline is null or deadline > %(now)s) and (deaths < {SUSPECT} or published_at is not null)
     returning *
-"""
+"""  # noqa: S608  (a constant of ours)
 
 
 def claim(*, job_id: str, worker: str, now: datetime, lease: timedelta = LEASE) -> Claim | None:

@@ -48,7 +48,7 @@ CRASH_CHANCE = {
     "mid_webhook": 0.15,
 }
 STARTS_WITHIN = 12.0  # seconds, on a machine that does other things too
-QUIET_WITHIN = 240.0  # seconds after the last fault for everything to end, the slow retries of webhooks included
+QUIET_WITHIN = 480.0  # seconds after the last fault for everything to end, the slow retries of webhooks included
 
 Say = Callable[[str], None]
 

@@ -13,12 +13,13 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from kyc.core import clock, crash
-from kyc.core.scope import acting_as_system, acting_for
+from kyc.core.scope import acting_as_system, acting_for, atomic
+from kyc.http import idempotency
 from kyc.outbox import services as outbox
 from kyc.outbox.models import Job
 from kyc.verifications import results, services
@@ -121,15 +122,11 @@ class Bank(RuleBasedStateMachine):
     @rule(sent=requests)
     def race_a_twin_that_is_under_way(self, sent):
         """Another connection holds the key's lock, as a request does that has not committed."""
-        from kyc.http import idempotency
-
         fresh = self._new(sent.body)
-        with acting_as_system("model"), acting_for(self.bank.tenant.pk, system=True):
-            from kyc.core.scope import atomic
-
-            with atomic():  # the system login's connection: another session than the view's
-                idempotency.reserve(fresh.key)
-                answer = self._post(fresh)
+        # the system login's connection: another session than the view's
+        with acting_as_system("model"), acting_for(self.bank.tenant.pk, system=True), atomic():
+            idempotency.reserve(fresh.key)
+            answer = self._post(fresh)
         assert (answer.status_code, answer.json()["code"]) == (409, "request_in_flight")
         assert answer["Retry-After"]
 
@@ -231,8 +228,8 @@ class Bank(RuleBasedStateMachine):
         with within(self.bank):
             stored = {v.pk: (v.state, v.submission) for v in Verification.objects.all()}
             decisions = list(Decision.objects.values_list("verification_id", "submission"))
-            events = list(Event.objects.filter(object_type="verification").values_list("object_id", "sequence", "status")
-                          .order_by("object_id", "sequence"))  # fmt: skip
+            cases = Event.objects.filter(object_type="verification").order_by("object_id", "sequence")
+            events = list(cases.values_list("object_id", "sequence", "status"))
             open_jobs = set(Job.objects.filter(kind="verify_scripted", state__in=["pending", "leased"])
                             .values_list("subject_id", flat=True))  # fmt: skip
         assert stored == {b.id: (b.state, b.submissions) for b in self.believed}, "one effect per key, no other"
@@ -244,9 +241,25 @@ class Bank(RuleBasedStateMachine):
             assert told[-1][1] == case.state
 
 
+def _written_by_anyone(claim, **changes) -> None:
+    Job.objects.filter(pk=claim.job.pk).update(**changes)
+
+
 def _die(name: str, subject: str = "") -> None:
     if name == "after_effect_before_response":
         raise Killed(name)
+
+
+@pytest.mark.parametrize("broken", ["answers are not stored", "the fence is down"])
+def test_the_model_notices_what_is_broken(broken, monkeypatch):
+    if broken == "the fence is down":
+        monkeypatch.setattr(outbox, "_still_ours", _written_by_anyone)
+    else:
+        monkeypatch.setattr(idempotency, "store", lambda *_, **__: None)
+    hurried = settings(max_examples=60, stateful_step_count=20, deadline=None, phases=[Phase.generate], database=None,
+                       derandomize=True, suppress_health_check=list(HealthCheck))  # fmt: skip
+    with pytest.raises((Exception, pytest.fail.Exception)):  # whatever shape the disagreement takes
+        run_state_machine_as_test(Bank, settings=hurried)
 
 
 def test_whatever_a_bank_does_the_server_and_a_careful_client_agree():
