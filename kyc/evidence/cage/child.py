@@ -29,12 +29,14 @@ def main(channel_fd: int, limits_json: str) -> None:
     wire.send(channel, {"ready": held})
     while True:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         try:
             head, data = wire.receive(channel, payload_bytes=limits.bytes)
         except wire.Closed:
             return
-        # The parent's clock is the one that counts; this ends a helper whose parent is gone. SIGALRM kills.
-        signal.setitimer(signal.ITIMER_REAL, 2 * limits.seconds)
+        # Nobody handles these signals, so they kill: SIGPROF the bomb, SIGALRM a helper whose parent is gone
+        signal.setitimer(signal.ITIMER_PROF, limits.seconds)
+        signal.setitimer(signal.ITIMER_REAL, 2 * limits.wall_seconds)
         wire.send(channel, *answer(head, data, limits))
 
 

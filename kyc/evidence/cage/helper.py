@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -29,7 +30,7 @@ class Gone(Exception):
 
 
 class Silent(Gone):
-    """The helper did not answer in time."""
+    """The helper did not answer in time, or used up its processor time."""
 
 
 class Unstartable(Gone):
@@ -81,16 +82,24 @@ class Helper:
         """Raises ImageRefused for what the helper refused, Gone when there is no helper any more."""
         self.wait_until_ready()
         self.served += 1
-        until = time.monotonic() + self.limits.seconds
+        until = time.monotonic() + self.limits.wall_seconds
         try:
-            self._channel.settimeout(self.limits.seconds)
+            self._channel.settimeout(self.limits.wall_seconds)
             wire.send(self._channel, dataclasses.asdict(header), data)
             head, jpeg = wire.receive(self._channel, payload_bytes=self.limits.stored_bytes, until=until)
         except TimeoutError as e:
-            raise Silent(f"silent for {self.limits.seconds:g} s") from e
+            raise Silent(f"silent for {self.limits.wall_seconds:g} s") from e
         except OSError as e:
+            if self._ended_by(signal.SIGPROF):
+                raise Silent(f"busy for {self.limits.seconds:g} s") from e
             raise Gone(str(e)) from e
         return self._understood(head, jpeg)
+
+    def _ended_by(self, number: signal.Signals) -> bool:
+        try:
+            return self._process.wait(1) == -number
+        except subprocess.TimeoutExpired:
+            return False
 
     def stop(self) -> None:
         self._process.kill()
