@@ -21,7 +21,9 @@ th { text-align: left; font-weight: 600; position: sticky; top: 0; background: C
 th, td { padding: .45rem .7rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
 td { overflow-wrap: anywhere }
 td:first-child, th:first-child { width: 4.5rem; font-variant-numeric: tabular-nums } .when { width: 11rem }
-.gone td { color: var(--bad) } .was { text-decoration: line-through; opacity: .6 }
+.gone td { color: var(--bad) } .wrong { background: color-mix(in srgb, var(--bad) 12%, transparent) }
+.wrong strong { color: var(--bad); font-weight: 600 }
+.was { text-decoration: line-through; opacity: .6 }
 summary { cursor: pointer; opacity: .7 }
 details code { display: block } @media print { th { position: static } summary { display: none } }
 """
@@ -32,10 +34,11 @@ def render(lines: Iterable[bytes], *, report: Report | None = None) -> Iterator[
     stream = iter(lines)
     header = parse_header(next(stream, b""))
     yield _top(header, report).encode()
+    wrong = {f.index: f.message for f in report.findings if f.index is not None} if report else {}
     for line in stream:
         entry = parse_entry(line)
         if entry is not None:
-            yield _row(entry).encode()
+            yield _row(entry, wrong.get(entry.index, "")).encode()
     yield b"</tbody></table></body></html>\n"
 
 
@@ -66,7 +69,7 @@ def _verdict(report: Report | None) -> str:
     return f'<div class="verdict{"" if good else " bad"}"><strong>{name}</strong><ul>{items}</ul></div>'
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: Entry, wrong: str) -> str:
     if entry.event is None:
         return f'<tr class="gone"><td>{entry.index}</td><td colspan="5">deleted from the store</td></tr>\n'
     event = _event(entry.event)
@@ -76,9 +79,11 @@ def _row(entry: Entry) -> str:
         for name in ("id", "before", "after", "request_id", "txid")
         if event.get(name) not in (None, "")
     )
+    row = '<tr class="wrong">' if wrong else "<tr>"
+    said = f"<strong>{escape(wrong)}</strong><br>" if wrong else ""
     return (
-        f"<tr><td>{entry.index}</td><td>{when}</td><td>{_text(event, 'actor')}</td><td>{_text(event, 'action')}</td>"
-        f"<td>{_text(event, 'object_id')}</td><td>{_changes(event)}"
+        f"{row}<td>{entry.index}</td><td>{when}</td><td>{_text(event, 'actor')}</td><td>{_text(event, 'action')}</td>"
+        f"<td>{_text(event, 'object_id')}</td><td>{said}{_changes(event)}"
         f"<details><summary>hashes</summary>{small}<code>leaf {entry.leaf.hex()}</code></details></td></tr>\n"
     )
 
@@ -115,4 +120,6 @@ def _value(value: object) -> str:
 
 
 def _text(event: dict, name: str) -> str:
-    return f"<code>{escape(str(event.get(name, '')))}</code>"
+    """Long names may break where they have a joint."""
+    text = escape(str(event.get(name, "")))
+    return f"<code>{text.replace('_', '_<wbr>').replace('.', '.<wbr>')}</code>"

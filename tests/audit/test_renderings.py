@@ -33,7 +33,7 @@ def test_no_cell_is_a_formula():
 
 def test_a_page_shows_who_did_what_and_is_complete_in_itself():
     page = b"".join(render(a_range(events(3)))).decode()
-    assert page.count("<tr>") == 4 and "key:key_1" in page and "2026-11-23 21:00:00" in page
+    assert page.count("<tr>") == 4 and "key:key_<wbr>1" in page and "2026-11-23 21:00:00" in page
     assert "<script" not in page and "http://" not in page and "https://" not in page
     assert "default-src 'none'" in page
 
@@ -44,6 +44,7 @@ def test_a_page_says_what_the_verifier_said():
     report = verify(lines, verifiers=[SIGNER.verifier], checkpoints=[a_checkpoint(events(3))])
     page = b"".join(render(lines, report=report)).decode()
     assert "Not verified" in page and "Event 1 (id 101)" in page
+    assert page.count('<tr class="wrong">') == 1
 
 
 @pytest.mark.parametrize("where", ["actor", "action", "object_id", "request_id"])
