@@ -23,6 +23,7 @@ from ml.errors import EngineError
 from ml.types import Analysis, Want
 
 LARGEST = 32           # images in a batch: beyond it CPU rates are flat and a GPU's gain is below 10 %
+BRISK = 2.0            # s a batch should take at most: on slow processors large ones gain nothing and make all wait
 WAITING = 256          # jobs in the queue, each holding a decoded photo of up to 3 MB
 DEADLINE = 30.0        # s a caller waits; a verification's lease is three times that
 STUCK = 60.0           # s; the slowest batch accepted (32 x 12 MP on two busy cores) takes 20
@@ -118,17 +119,23 @@ class Batcher:
         with self._change:
             self._change.wait_for(lambda: self._jobs or self._closing)
             until = time.monotonic() + self._pace * len(self._jobs)
-            while len(self._jobs) < min(self._company, self._largest) and not self._closing:
+            room = self._room()
+            while len(self._jobs) < min(self._company, room) and not self._closing:
                 if not self._change.wait(until - time.monotonic() if until > time.monotonic() else 0):
                     break
             self._company = len(self._jobs)
             batch: list[Job] = []
             others: deque[Job] = deque()
             for job in self._jobs:
-                fits = len(batch) < self._largest and (not batch or job.wants == batch[0].wants)
+                fits = len(batch) < room and (not batch or job.wants == batch[0].wants)
                 (batch if fits else others).append(job)
             self._jobs = others
             return batch
+
+    def _room(self) -> int:
+        """Images that the next batch may hold: as many as run in BRISK seconds, but at least two."""
+        brisk = int(BRISK / self._pace) if self._pace else self._largest
+        return min(self._largest, max(2, brisk))
 
     def _learn(self, pace: float) -> None:
         self._pace = pace if self._pace == 0 else 0.7 * self._pace + 0.3 * pace

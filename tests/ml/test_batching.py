@@ -28,7 +28,9 @@ BATCH_SECONDS, IMAGE_SECONDS = 0.02, 0.002  # what one run costs, and each image
 class Slow:
     """An engine whose batches cost time but little more than single images."""
 
-    def __init__(self, *, poison: bytes = b"poison", gate: threading.Event | None = None) -> None:
+    def __init__(self, *, poison: bytes = b"poison", gate: threading.Event | None = None,
+                 image_seconds: float = IMAGE_SECONDS) -> None:
+        self._image_seconds = image_seconds
         self.batches: list[list[bytes]] = []
         self.wants: list[frozenset[Want]] = []
         self._poison, self._gate = poison, gate
@@ -45,7 +47,7 @@ class Slow:
             self._gate.wait()
         if any(photo.data == self._poison for photo in photos):
             raise RuntimeError("a network that cannot take this")
-        time.sleep(BATCH_SECONDS + IMAGE_SECONDS * len(photos))
+        time.sleep(BATCH_SECONDS + self._image_seconds * len(photos))
         return [EngineError("refused", "No.") if photo.data == b"refused" else result(photo) for photo in photos]
 
 
@@ -133,6 +135,15 @@ def test_callers_who_come_in_step_share_full_batches(started):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: [batcher.analyse(b"x") for _ in range(10)], range(8)))
     assert np.mean([len(batch) for batch in engine.batches[3:-3]]) > 5
+
+
+def test_on_a_slow_device_batches_stay_short(started):
+    engine = Slow(image_seconds=0.5)
+    batcher = started(engine)
+    batcher.analyse(b"x")
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda _: batcher.analyse(b"x"), range(10)))
+    assert max(len(batch) for batch in engine.batches) <= 4  # 2 s of work
 
 
 def test_a_full_queue_refuses_at_once_and_says_to_come_back(started):
