@@ -78,7 +78,11 @@ class AllMedia(ApiView):
             OpenApiParameter("applicant", description="With a bare image body: the applicant's id"),
             OpenApiParameter("kind", enum=Media.Kind.values, description="With a bare image body: what it shows"),
         ],
-        responses={201: MediaShown, (411, "application/problem+json"): OpenApiTypes.OBJECT},
+        responses={
+            201: MediaShown,
+            (410, "application/problem+json"): OpenApiTypes.OBJECT,
+            (411, "application/problem+json"): OpenApiTypes.OBJECT,
+        },
     )  # fmt: skip
     @writes
     def post(self, request: Request, prepared: Media) -> Response:

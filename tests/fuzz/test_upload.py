@@ -14,9 +14,9 @@ def test_damaged_images_break_nothing(tmp_path):
     assert outcomes.get("accepted") and len(outcomes) >= 5
 
 
-@pytest.mark.parametrize("file", FOUND, ids=lambda file: file.name)
-def test_what_was_found_once_stays_fixed(file):
-    upload.one(file.read_bytes())
+def test_what_was_found_once_stays_fixed():
+    for file in FOUND:
+        upload.one(file.read_bytes())
 
 
 def test_the_fuzzer_notices_an_escaping_error(tmp_path, monkeypatch):
