@@ -11,7 +11,11 @@ from ml.bench.networks import NetworkRun
 from ml.bench.peers import Peer
 from ml.bench.timing import Sample
 
-DETECTOR, RECOGNISER = "detector", "recogniser"
+PEERS_OF_STAGES = (  # stage, peer, in words
+    ("detect", "opencv_yunet", "detection / OpenCV's own YuNet"),
+    ("detect", "dlib_hog", "detection / dlib's HOG (faces from 80 px only)"),
+    ("embed", "dlib_resnet", "template / dlib's ResNet"),
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ def at_most(what: str, reached: float | None, wanted: float, note: str = "") -> 
 def aims(run: Findings) -> list[Aim]:
     found = [_pipeline(run.stages, run.peers, "dlib_end_to_end", "its faces from 40 px, as users set it; no landmarks"),
              _pipeline(run.stages, run.peers, "dlib_end_to_end_80px", "its faces from 80 px only; no landmarks")]
+    found += [_beside(run, stage, peer, what) for stage, peer, what in PEERS_OF_STAGES]
     found += [_fastest(name, run.networks, run.peers) for name in dict.fromkeys(_label(one) for one in run.networks)]
     found += [_of_the_limit(run.networks, run.recogniser), *_decode(run.stages, run.cage, run.peers),
               _post(run.detection), *_cage(run.cage)]
@@ -47,6 +52,12 @@ def _pipeline(stages: Sequence[Sample], peers: Mapping[str, Peer], name: str, no
     ours, peer = _stage(stages, "pipeline, to the template", 1), peers.get(name)
     ratio = peer.fastest / peer.batch / ours.fastest if ours and peer and peer.fastest else None
     return at_least("pipeline to the template / dlib end to end", ratio, 10, note)
+
+
+def _beside(run: Findings, stage: str, peer: str, what: str) -> Aim:
+    ours, theirs = _stage(run.stages, stage, 1), run.peers.get(peer)
+    ratio = theirs.fastest / theirs.batch / ours.fastest if ours and theirs and theirs.fastest else None
+    return at_least(what, ratio, 1.0, "one photograph")
 
 
 def _fastest(label: str, networks: Sequence[NetworkRun], peers: Mapping[str, Peer]) -> Aim:
