@@ -244,7 +244,7 @@ def test_a_worker_that_comes_back_late_changes_nothing(bank):
     an_endpoint()
     something_happens()
     (job_id,) = due()
-    later = NOW + outbox.LEASE
+    later = NOW + outbox.LEASE + timedelta(seconds=1)
     winner, late = Scripted(200), Scripted(500)
     object.__setattr__(late, "before", lambda: work_on(job_id, later, sender=winner))
     assert work_on(job_id, NOW, sender=late) is None
@@ -273,7 +273,7 @@ def test_a_worker_killed_mid_webhook_leads_to_the_same_event_id_again(bank):
         work_on(job_id, NOW, sender=dying)
     assert the_delivery().state == "delivering"
     sender = Scripted(200)
-    work_on(job_id, NOW + outbox.LEASE, sender=sender)
+    work_on(job_id, NOW + outbox.LEASE + timedelta(seconds=1), sender=sender)
     assert the_delivery().state == "delivered"
     assert sender.sent[0][2]["Vouch-Attempt"] == "2"
 
