@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.dispatch import receiver
+
 from kyc.applicants import queries as applicants
 from kyc.applicants import services as applicant_services
 from kyc.applicants.models import Consent
 from kyc.capture import limits, queries, token
 from kyc.capture.errors import LockedOut, NotNow, SessionOver
-from kyc.capture.models import Attempt, Chunk, Session, session_id
+from kyc.capture.models import Attempt, Chunk, Mark, Session, session_id
 from kyc.capture.states import ENDS_BY_TIME, MOVES, OVER, AttemptState, State
 from kyc.core.errors import LostRace
 from kyc.core.scope import atomic, current
@@ -93,6 +95,26 @@ def expire_due(*, now: datetime) -> int:
     return len(rows)
 
 
+def stop_for(*, applicant_id: str, now: datetime) -> int:
+    """End every open session of an applicant: what they agreed to was withdrawn."""
+    with atomic():
+        rows = Session.objects.filter(applicant_id=applicant_id).exclude(state__in=[s.value for s in OVER])
+        for row in rows.select_for_update():
+            give_up_attempt(row, now=now)
+            move(row, to=State.CANCELED, now=now)
+    return len(rows)
+
+
+def forget(*, applicant_id: str, now: datetime) -> None:
+    """Erasure: nothing that could know the person again stays; that sessions happened does."""
+    with atomic():
+        stop_for(applicant_id=applicant_id, now=now)
+        attempts = Attempt.objects.filter(session__applicant_id=applicant_id)
+        Chunk.objects.filter(attempt__in=attempts).delete()
+        Mark.objects.filter(attempt__in=attempts).delete()
+        attempts.update(signals=[], beats=[], camera="")
+
+
 def move(session: Session, *, to: State, now: datetime, **also: object) -> None:
     """Compare-and-set; the WHERE clause is the lock. Raises NotNow, SessionOver, LostRace."""
     if to not in MOVES[State(session.state)]:
@@ -116,3 +138,9 @@ def give_up_attempt(session: Session, *, now: datetime) -> None:
     for attempt in running:
         Chunk.objects.filter(attempt=attempt).delete()
     running.update(state=AttemptState.ABANDONED, finished_at=now)
+
+
+@receiver(applicant_services.withdrawn, dispatch_uid="capture_stops")
+def consent_withdrawn(sender: type, consent: Consent, now: datetime, **_: object) -> None:
+    if consent.purpose == Consent.Purpose.BIOMETRIC_VERIFICATION:
+        stop_for(applicant_id=consent.applicant_id, now=now)

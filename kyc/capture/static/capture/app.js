@@ -84,7 +84,8 @@ function welcome() {
     list([say("what_1"), say("what_2"), state.session.document && say("what_3")].filter(Boolean), "ol"),
     make("h2", {}, say("what_data")), text(say("data_1")), text(say("data_2")),
     text(say("choice"), "quiet"),
-    actions(button(say("agree"), decide(true), { main: true, id: "agree" }),
+    // neither is dressed as the one to press: consent is a choice
+    actions(button(say("agree"), decide(true), { id: "agree" }),
       button(say("disagree"), decide(false), { id: "disagree" }))));
 }
 
@@ -129,9 +130,8 @@ async function aim(takeOver = false) {
     return noCamera(error);
   }
   const stage = new Stage(say("mirror"));
-  const hint = make("p", { class: "hint", role: "status", id: "hint" }, say("hint_wait"));
   stage.say(say("hint_wait"));
-  stage.below.append(hint, actions(button(say("start"), once(async () => {
+  stage.below.append(actions(button(say("start"), once(async () => {
     clearInterval(looking);
     await record(stage, stream, takeOver === true);
   }), { main: true, id: "start" })));
@@ -140,9 +140,9 @@ async function aim(takeOver = false) {
   const hints = new Hints(stage.video);
   const looking = setInterval(() => {
     const seen = hints.look();
-    if (hint.dataset.hint === seen) return;
-    hint.dataset.hint = seen;
-    hint.textContent = stage.heading.textContent = say(`hint_${seen}`);
+    if (stage.hint === seen) return;
+    stage.hint = seen;
+    stage.say(say(`hint_${seen}`));
     stage.oval.classList.toggle("good", seen === "good");
   }, LOOK);
 }
