@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from kyc.evidence import headers
 from kyc.evidence.errors import (
     Animated,
@@ -20,8 +18,9 @@ from kyc.evidence.limits import Limits
 # A second file behind the image. Phones append their own things (a gain map's JPEG, a motion photo's MP4, Samsung's
 # trailer): those are dropped with everything that is not pixels. These have no business there.
 ZIP_FIRST, ZIP_LAST = b"PK\x03\x04", b"PK\x05\x06"  # both are asked for: four bytes alone occur by chance
-ACTIVE = re.compile(rb"<(html|script|svg|\?php|!doctype|iframe)|%PDF-1|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c", re.IGNORECASE)
-PROGRAM = re.compile(rb"\s*(MZ|\x7fELF|#!)")
+PAGES = (b"<html", b"<script", b"<svg", b"<?php", b"<!doctype", b"<iframe")
+OTHERS = (b"%pdf-1", b"rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c")  # folded to lower case, like the bytes they are sought in
+PROGRAMS = (b"MZ", b"\x7fELF", b"#!")
 
 
 def admit(data: bytes, limits: Limits) -> Header:
@@ -50,7 +49,9 @@ def admit(data: bytes, limits: Limits) -> Header:
 
 
 def _refuse_second_file(data: bytes, end: int) -> None:
-    first = data.find(ZIP_FIRST, end)
-    archive = first >= 0 and data.find(ZIP_LAST, first) >= 0
-    if archive or ACTIVE.search(data, end) or PROGRAM.match(data, end):
+    rest = data[end:]
+    first = rest.find(ZIP_FIRST)
+    archive = first >= 0 and rest.find(ZIP_LAST, first) >= 0
+    folded = rest.lower()
+    if archive or rest[:64].lstrip().startswith(PROGRAMS) or any(mark in folded for mark in PAGES + OTHERS):
         raise Polyglot()

@@ -35,13 +35,13 @@ INTERESTING = [0, 1, 2, 7, 8, 16, 63, 64, 127, 128, 216, 217, 218, 254, 255]
 
 def one(data: bytes) -> str:
     """Try one input; AssertionError (or any escaped exception) is a finding. Returns what became of it."""
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         header = admit(data, LIMITS)
     except Problem as refusal:
-        assert time.perf_counter() - began < SLOW, "the gate is slow"
+        assert time.process_time() - began < SLOW, "the gate is slow"
         return refusal.code
-    assert time.perf_counter() - began < SLOW, "the gate is slow"
+    assert time.process_time() - began < SLOW, "the gate is slow"
     assert header.width * header.height <= LIMITS.pixels and header.end <= len(data)
     try:
         done = normalise(data, header, stored_bytes=LIMITS.stored_bytes)
