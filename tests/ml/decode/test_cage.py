@@ -14,7 +14,7 @@ from ml.decode.limits import MIB
 from ml.errors import EngineError
 from ml.types import Image
 from tests.data import PHOTOS
-from tests.ml.decode.pictures import encoded, gradient, png_claiming
+from tests.ml.decode.pictures import encoded, gradient, png_claiming, well_formed
 
 PICTURE = encoded(gradient())
 
@@ -47,6 +47,18 @@ def test_caged_and_bare_see_the_same_pixels(cage):
         assert np.array_equal(inside.pixels, outside.pixels)
         assert (inside.jpeg_quality, inside.scale, inside.source_width) == (
             outside.jpeg_quality, outside.scale, outside.source_width)
+
+
+@pytest.mark.parametrize("kind", sorted(well_formed()))
+@pytest.mark.parametrize("detail", [None, 60])
+def test_nothing_a_good_file_may_contain_needs_what_the_helper_gave_up(kind, detail):
+    """A library that Pillow would load on first use cannot be loaded after the lock: each file gets a new helper."""
+    caged = Caged(helpers=1)
+    try:
+        inside = caged.decode(well_formed()[kind], detail=detail)
+    finally:
+        caged.close()
+    assert np.array_equal(inside.pixels, Bare().decode(well_formed()[kind], detail=detail).pixels)
 
 
 def test_refusals_come_through_with_their_code(cage):
