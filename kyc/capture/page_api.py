@@ -15,6 +15,7 @@ from kyc.capture import attempts, packing, queries, services
 from kyc.capture.auth import IsGuest, TokenAuthentication
 from kyc.capture.errors import ChunkRefused, NotNow, SessionOver
 from kyc.capture.models import Session
+from kyc.capture.schema import PageSchema
 from kyc.capture.states import ENDS_BY_TIME, OVER, State
 from kyc.core import clock
 from kyc.core.scope import atomic
@@ -69,6 +70,7 @@ class Finishing(Timed):
 
 
 class PageApi(ApiView):
+    schema = PageSchema()
     authentication_classes = [TokenAuthentication]
     permission_classes = [IsGuest]
     parser_classes = [StrictJSONParser]
