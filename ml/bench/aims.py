@@ -9,6 +9,7 @@ from ml.bench.findings import Findings
 from ml.bench.gpu import GpuRun
 from ml.bench.networks import NetworkRun
 from ml.bench.peers import Peer
+from ml.bench.stages import ONE_BY_ONE
 from ml.bench.timing import Sample
 
 PEERS_OF_STAGES = (  # stage, peer, in words
@@ -49,8 +50,8 @@ def aims(run: Findings) -> list[Aim]:
 
 
 def _pipeline(stages: Sequence[Sample], peers: Mapping[str, Peer], name: str, note: str) -> Aim:
-    ours, peer = _stage(stages, "pipeline, to the template", 1), peers.get(name)
-    ratio = peer.fastest / peer.batch / ours.fastest if ours and peer and peer.fastest else None
+    ours, peer = next((s for s in stages if s.name == ONE_BY_ONE), None), peers.get(name)
+    ratio = peer.fastest / peer.batch / (ours.fastest / ours.batch) if ours and peer and peer.fastest else None
     return at_least("pipeline to the template / dlib end to end", ratio, 10, note)
 
 

@@ -25,6 +25,7 @@ from ml.types import Image, Want
 
 BATCHES = (1, 8, 32)
 TO_THE_TEMPLATE: frozenset[Want] = frozenset(("detect", "embed"))  # what peers do: no quality, no liveness
+ONE_BY_ONE = "pipeline, to the template, one by one"  # each portrait once, as the peers go through them
 TOGETHER = 4  # images per canvas sheet, as the engine takes them on a CPU
 
 
@@ -81,6 +82,9 @@ def run(engine: Engine, material: Material, *, batches: Sequence[int], seconds: 
         tell(f"stages, batch {batch}")
         fed = feed(engine, cycle(material.vga, batch))
         samples += measure(stages(engine, fed), batch=batch, seconds=seconds, clock=clock).values()
+    tell("one by one")
+    samples += measure({ONE_BY_ONE: lambda: [engine.analyse(data, TO_THE_TEMPLATE) for data in material.vga]},
+                       batch=len(material.vga), seconds=seconds, clock=clock).values()
     tell("12-megapixel photographs")
     phone = cycle(material.phone, 1)
     bare = Bare()

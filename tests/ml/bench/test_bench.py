@@ -12,6 +12,7 @@ from ml.bench.aims import aims, at_least
 from ml.bench.findings import Findings
 from ml.bench.networks import NetworkRun, flops
 from ml.bench.peers import Peer
+from ml.bench.stages import ONE_BY_ONE
 from ml.bench.timing import Sample, measure, sample
 
 
@@ -54,7 +55,7 @@ def test_memory_above_the_start_is_seen():
 
 
 def test_a_pipeline_slower_than_ten_times_dlib_is_missed():
-    ours = Sample("pipeline, to the template", 1, 5, 20.0, 20.0, 20.0, None)
+    ours = Sample(ONE_BY_ONE, 4, 5, 80.0, 80.0, 80.0, None)
     run = findings(stages=[ours], peers={"dlib_end_to_end": Peer("dlib_end_to_end", 400.0, 400.0, batch=4)})
     aim = reached(run, "pipeline")
     assert aim.reached == pytest.approx(5)  # dlib took 100 ms a photograph
