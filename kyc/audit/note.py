@@ -144,9 +144,9 @@ def open_note(note: str, verifiers: Iterable[Verifier]) -> tuple[str, Verifier]:
 def split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     """(text, [(key name, key id and signature)]), nothing checked yet."""
     text, gap, tail = note.rpartition("\n\n")
-    lines = tail.splitlines()
-    if not gap or not lines or not note.endswith("\n"):
+    if not gap or not note.endswith("\n"):
         raise BadNote("not a signed note")
+    lines = tail[:-1].split("\n")  # not splitlines(): it sees ends of line where others see none
     return text + "\n", [_signature_line(line) for line in lines]
 
 
@@ -176,6 +176,9 @@ def _b64(raw: bytes) -> str:
 
 def _unb64(text: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
+        raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as e:
         raise BadNote("not base64") from e
+    if _b64(raw) != text:  # the decoder forgives stray bits before the padding: one note would have several texts
+        raise BadNote("base64 that no encoder writes")
+    return raw

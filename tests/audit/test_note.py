@@ -1,8 +1,6 @@
 """Signed notes and checkpoints: what passes, and what must not."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kyc.audit import checkpoint, keys, note
 from kyc.audit.checkpoint import Checkpoint, open_checkpoint, origin_of
@@ -33,13 +31,15 @@ def test_a_signer_shows_no_secret_when_printed():
     assert SIGNER.seed.hex() not in repr(SIGNER) and SIGNER.secret_text() not in repr(SIGNER)
 
 
-@given(st.integers(0, 10_000), st.integers(0, 7))
-def test_no_bit_of_a_checkpoint_can_be_flipped(where, bit):
-    signed = bytearray(a_checkpoint(events(3)).encode())
-    where %= len(signed)
-    signed[where] ^= 1 << bit
-    with pytest.raises((BadNote, BadSignature, UnicodeDecodeError)):
-        open_checkpoint(signed.decode(), [SIGNER.verifier])
+def test_no_bit_of_a_checkpoint_can_be_flipped():
+    """Every one is tried: base64 has bits that a lenient decoder does not look at."""
+    right = a_checkpoint(events(3)).encode()
+    for where in range(len(right)):
+        for bit in range(8):
+            signed = bytearray(right)
+            signed[where] ^= 1 << bit
+            with pytest.raises((BadNote, BadSignature, UnicodeDecodeError)):
+                open_checkpoint(signed.decode(), [SIGNER.verifier])
 
 
 def test_a_key_of_the_same_name_is_not_the_same_key():
