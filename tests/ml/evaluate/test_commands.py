@@ -37,13 +37,16 @@ def packs(packs_root, monkeypatch):
 
 
 def test_verification_goes_from_photographs_to_a_page(people, tmp_path):
-    card = tmp_path / "card.md"
-    done = cli.main(["verification", str(people), "--replicates", "20", "--out", str(tmp_path), "--card", str(card)])
-    assert done == 0
+    card, groups = tmp_path / "card.md", tmp_path / "groups.csv"
+    groups.write_text("identity,office\nObama,president\nBiden,president\nCollins,astronaut\n")
+    done = cli.main(["verification", str(people), "--replicates", "20", "--out", str(tmp_path), "--card", str(card),
+                     "--groups", str(groups)])
+    assert done == 0  # a gate that three people cannot show to be broken is not broken
     body = json.loads((tmp_path / "report.json").read_text())
     assert body["result"]["genuine"] == 1
     assert body["result"]["failures"] == {"no_face": 1}
     assert all(point["fnmr"] is None for point in body["result"]["points"])  # three people support no FMR at all
+    assert {(one["group"], one["people"]) for one in body["result"]["groups"]} == {("president", 2), ("astronaut", 1)}
     assert "# Model card: dlib-resnet-v1" in card.read_text()
     assert "data:image/jpeg" in (tmp_path / "report.html").read_text()
 
