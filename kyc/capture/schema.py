@@ -1,4 +1,4 @@
-"""How the page's endpoints are described: their own credential, and no idempotency key (each is idempotent by itself)."""
+"""How the page's endpoints are described: a credential of their own, and no idempotency key: each is idempotent."""
 
 from __future__ import annotations
 

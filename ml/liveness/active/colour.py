@@ -21,7 +21,7 @@ from ml.liveness.active.types import Asked, Frame, Rgb, Signal, Transcript
 Floats = NDArray[np.float64]
 
 DELAYS = np.arange(0.05, 0.801, 0.025)  # s from the question to the light in the frame: drawing, display, exposure
-ORDER = 0.65    # correlation with the asked order; other sequences reach it in about 1 of 100 (see the tests)
+ORDER = 0.72    # correlation with the asked order; of other sequences, perfectly lit, about 2 in 100 reach it (see the tests)
 SHARE = 0.5     # of the skin's response that the background may show: it stands at 1.5 times the distance or more
 WEAKEST = 0.01  # response in log chroma for a full flash: below, noise decides (1 level of 100)
 ENOUGH = 20     # frames
