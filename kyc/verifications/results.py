@@ -32,11 +32,12 @@ from kyc.verifications.states import Kind, State
 
 
 def record(*, claim: Claim, portraits: dict[str, Portrait], now: datetime) -> Verification:
-    """Judge what the engine saw of this submission. Raises LostClaim or LostRace when it is no longer wanted."""
+    """Judge what the engine saw of this submission. Raises LostClaim when the claim is no longer ours."""
     with atomic():
         outbox.finish(claim, now=now)
         case = _locked(claim.job.subject_id)
-        case.submission = claim.job.payload["submission"]  # move() fails when a later submission replaced it
+        if not _awaits(case, claim.job):
+            return case
         by = rules.read(case.policy.rules)
         findings = _findings(case, portraits, by, now)
         outcome = policy.decide(
@@ -53,7 +54,8 @@ def record_script(*, claim: Claim, now: datetime) -> Verification:
     with atomic():
         outbox.finish(claim, now=now)
         case = _locked(claim.job.subject_id)
-        case.submission = claim.job.payload["submission"]
+        if not _awaits(case, claim.job):
+            return case
         state = State(case.sandbox_outcome or State.APPROVED)
         reasons = {
             State.APPROVED: (),
@@ -64,6 +66,11 @@ def record_script(*, claim: Claim, now: datetime) -> Verification:
         }[state]
         _write(case, [Finding("scripted", policy.PASS)], Outcome(state, reasons), now=now)
     return case
+
+
+def _awaits(case: Verification, job: Job) -> bool:
+    """Whether the case still waits for this job: not when a person took it over, or newer pictures came."""
+    return case.state == State.PROCESSING and case.submission == job.payload["submission"]
 
 
 def _findings(case: Verification, portraits: dict[str, Portrait], by: Rules, now: datetime) -> list[Finding]:
@@ -168,8 +175,8 @@ def in_error(sender, job: Job, now: datetime, **_) -> None:
         return
     # the same login as the quarantine's, so that both commit or neither
     with acting_for(job.tenant_id, system=current().system), atomic():
-        case = Verification.objects.select_for_update().filter(pk=job.subject_id, state=State.PROCESSING).first()
-        if case:
+        case = Verification.objects.select_for_update().filter(pk=job.subject_id).first()
+        if case and _awaits(case, job):
             reason = "deadline_passed" if "deadline" in job.reason else "processing_failed"
             move(case, to=State.ERROR, now=now, reasons=[reason])
 
@@ -179,6 +186,7 @@ def goes_on(sender, job: Job, now: datetime, **_) -> None:
     """A released job takes its case out of error; a case that moved on meanwhile stays where it is."""
     if job.subject_type != "verification":
         return
-    case = Verification.objects.select_for_update().filter(pk=job.subject_id, state=State.ERROR).first()
+    error = Verification.objects.select_for_update().filter(pk=job.subject_id, state=State.ERROR)
+    case = error.filter(submission=job.payload["submission"]).first()
     if case:
         move(case, to=State.PROCESSING, now=now, reasons=[])

@@ -142,7 +142,8 @@ def retry(*, verification_id: str, now: datetime) -> Verification:
     """Let a case in error try again with the images it has: its quarantined job is released."""
     with atomic():
         case = _locked(verification_id)
-        stuck = outbox_queries.quarantined().filter(subject_type="verification", subject_id=case.pk).last()
+        mine = {"subject_type": "verification", "subject_id": case.pk, "payload__submission": case.submission}
+        stuck = outbox_queries.quarantined().filter(**mine).last()
         if case.state != State.ERROR or stuck is None:
             raise IllegalMove(f"A verification that is {case.state} has nothing to try again.")
         outbox.release(job_id=stuck.pk, now=now)

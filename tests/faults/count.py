@@ -184,10 +184,19 @@ class Counting:
         wrong, total = [], 0
         for tenant, receiver in self.run.receivers.items():
             got = {r.event["id"] for r in receiver.received}
-            sent = {e[3] for e in self.events if e[4] == tenant}
+            sent = {e[3] for e in self.events if e[4] == tenant} - self._abandoned(tenant)
             total += len(sent)
             wrong += [f"{i} never arrived" for i in sent - got] + [f"{i} unknown" for i in self._foreign(got, tenant)]
-        return row("every event arrived, and none that never was", total, wrong)
+        return row("every event arrived or is in quarantine, and none that never was", total, wrong)
+
+    def _abandoned(self, tenant: str) -> set[str]:
+        """Deliveries in quarantine: their worker died three times. They are listed, and sent again when asked for."""
+        query = (
+            "select d.event_id from webhooks_delivery d join outbox_job j on j.subject_id = d.id"
+            " where d.tenant_id = %s and d.state = 'abandoned' and j.state = 'quarantined'"
+        )
+        rows = self.c.execute(query, [tenant])
+        return {i for (i,) in rows}
 
     def _foreign(self, got: set[str], tenant: str) -> set[str]:
         own = {i for (i,) in self.c.execute("select id from webhooks_event where tenant_id = %s", [tenant])}

@@ -26,6 +26,7 @@ def as_json(run: Run, rows: list[Row], seed: int) -> dict:
         jobs = c.execute(JOBS).fetchall()
         attempts = Counter(j[4] for j in jobs)
         (deliveries,) = c.execute("select count(*) from webhooks_delivery where state = 'delivered'").fetchone()
+        (abandoned,) = c.execute("select count(*) from webhooks_delivery where state = 'abandoned'").fetchone()
         twice = sum(len(r.received) - len({x.event["id"] for x in r.received}) for r in run.receivers.values())
     poisoned = {i for b in run.banks for i, case in b.cases.items() if case.poisoned}
     innocent = [j for j in jobs if j[6] not in poisoned]
@@ -39,6 +40,7 @@ def as_json(run: Run, rows: list[Row], seed: int) -> dict:
         "jobs_done": sum(j[3] == "done" for j in jobs),
         "quarantined": {"poison": sum(j[3] == "quarantined" and j[6] in poisoned for j in jobs),
                         "innocent": sum(j[3] == "quarantined" for j in innocent)},
+        "deliveries_in_quarantine": abandoned,
         "attempts": {str(k): v for k, v in sorted(attempts.items())},
         "webhooks_delivered": deliveries,
         "webhooks_received_again_under_the_same_id": twice,
@@ -69,7 +71,8 @@ def show(found: dict, console: Console) -> None:
     for check in found["checks"]:
         for example in check["examples"]:
             console.print(f"[red]{check['question']}[/]: {example}", highlight=False)
-    for name in ("verdict", "verifications", "of_which_real_engine", "jobs_done", "quarantined", "attempts",
+    for name in ("verdict", "verifications", "of_which_real_engine", "jobs_done", "quarantined",
+                 "deliveries_in_quarantine", "attempts",
                  "webhooks_delivered", "webhooks_received_again_under_the_same_id", "tasks_sent_twice_more", "faults",
                  "deaths_at_named_points", "seconds_to_rest_after_the_last_fault", "longest_from_accepted_to_done_s",
                  "longest_wait_for_an_answer_s", "what_callers_met"):  # fmt: skip

@@ -16,7 +16,7 @@ def test_a_plan_is_a_function_of_its_seed():
 
 def test_a_minute_of_faults_loses_nothing_and_doubles_nothing():
     faults = plan(seed=SEED, seconds=60, deck=SHORT, rest=(0.5, 1.5))
-    with Conductor(seed=SEED, plan=faults, banks=2, pace=0.5, real=False) as conductor:
+    with Conductor(seed=SEED, plan=faults, banks=2, pace=0.8, real=False) as conductor:
         run = conductor.run()
         wrong = [(r.question, r.examples) for r in count(run) if r.wrong]
         assert not wrong, f"seed {SEED}: {wrong}"

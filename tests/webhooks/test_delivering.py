@@ -614,3 +614,19 @@ def test_the_lag_is_the_age_of_the_longest_waiting_delivery(bank):
     something_happens()
     with atomic():
         assert queries.oldest_due(now=after(minutes=1)) == NOW
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_after_a_quarantine_the_next_delivery_of_the_object_belongs_to_its_tenant(committed_db):
+    with a_bank() as tenant:
+        an_endpoint()
+        first = something_happens()
+        something_happens(first.object_id)
+        (job_id,) = due()
+        with acting_as_system("relay"):
+            claim = outbox.claim(job_id=job_id, worker="w", now=NOW)
+            outbox.fail(claim, reason="it broke", retryable=False, now=NOW)
+            with atomic():
+                (waiting,) = Job.objects.filter(kind="deliver", state="pending", tenant_id=tenant.pk)
+                assert not Job.objects.filter(kind="deliver", tenant_id=None).exists()
+                assert Delivery.objects.get(pk=waiting.subject_id).sequence == 2
