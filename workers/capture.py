@@ -18,18 +18,27 @@ def taken(frames: Sequence[Packed]) -> list[Taken]:
     return [Taken(at=frame.at, data=frame.data) for frame in frames]
 
 
-def transcript(attempt: Attempt, frames: Sequence[Frame], known: Known, *,
-               trusted_cameras: Sequence[str]) -> Transcript:
+def transcript(
+    attempt: Attempt, frames: Sequence[Frame], known: Known, *, trusted_cameras: Sequence[str]
+) -> Transcript:
     """Times on the page's clock. A step counts from when the page says it showed it, if that can be true."""
     beats = tuple(Beat(page=float(page), server=float(server)) for page, server in attempt.beats)
     steps = tuple(_step(one) for one in attempt.steps)
     offset = clockwork.offset(beats)
     said = [*attempt.shown, *[None] * len(attempt.asked)]
-    asked = tuple(Asked(step=step, at=_shown(at - offset, shown))
-                  for step, at, shown in zip(steps, attempt.asked, said, strict=False))
+    asked = tuple(
+        Asked(step=step, at=_shown(at - offset, shown))
+        for step, at, shown in zip(steps, attempt.asked, said, strict=False)
+    )
     camera = "" if attempt.camera in trusted_cameras else attempt.camera
-    return Transcript(challenge=Challenge(version=1, steps=steps), frames=tuple(sorted(frames, key=lambda f: f.at)),
-                      asked=asked, beats=beats, camera=camera, known=known)
+    return Transcript(
+        challenge=Challenge(version=1, steps=steps),
+        frames=tuple(sorted(frames, key=lambda f: f.at)),
+        asked=asked,
+        beats=beats,
+        camera=camera,
+        known=known,
+    )
 
 
 def marks(frames: Sequence[Frame]) -> list[tuple[bytes, bytes]]:
@@ -38,13 +47,21 @@ def marks(frames: Sequence[Frame]) -> list[tuple[bytes, bytes]]:
 
 
 def judgement(verdict: Verdict, frames: Sequence[Frame]) -> Judgement:
-    return Judgement(result=verdict.result, reasons=tuple(dict.fromkeys(verdict.reasons)),
-                     signals=[_told(signal) for signal in verdict.signals], marks=marks(frames))
+    return Judgement(
+        result=verdict.result,
+        reasons=tuple(dict.fromkeys(verdict.reasons)),
+        signals=[_told(signal) for signal in verdict.signals],
+        marks=marks(frames),
+    )
 
 
 def _step(one: dict) -> Step:
-    return Step(kind=one["kind"], seconds=float(one["seconds"]), colours=tuple(one["colours"]),
-                path=tuple((float(x), float(y)) for x, y in one["path"]))
+    return Step(
+        kind=one["kind"],
+        seconds=float(one["seconds"]),
+        colours=tuple(one["colours"]),
+        path=tuple((float(x), float(y)) for x, y in one["path"]),
+    )
 
 
 def _shown(asked: float, shown: float | None) -> float:
@@ -53,10 +70,15 @@ def _shown(asked: float, shown: float | None) -> float:
 
 def _told(signal: Signal) -> dict:
     """JSON has no NaN: what was not measured is null."""
-    return {"name": signal.name, "result": signal.result, "score": _number(signal.score),
-            "threshold": signal.threshold, "better": signal.better,
-            "reason": signal.reason if signal.result != "pass" else "",
-            "detail": {k: _number(v) if isinstance(v, float) else v for k, v in signal.detail.items()}}
+    return {
+        "name": signal.name,
+        "result": signal.result,
+        "score": _number(signal.score),
+        "threshold": signal.threshold,
+        "better": signal.better,
+        "reason": signal.reason if signal.result != "pass" else "",
+        "detail": {k: _number(v) if isinstance(v, float) else v for k, v in signal.detail.items()},
+    }
 
 
 def _number(value: float) -> float | None:

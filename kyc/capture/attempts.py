@@ -33,8 +33,8 @@ from kyc.outbox import services as outbox
 from kyc.vault import services as vault
 
 PURPOSE = "capture-challenge"  # of the tenant's derived secret
-LAYOUT = 1                    # of sealed chunks and observations
-PRIORITY = 10                 # a person waits before the camera
+LAYOUT = 1  # of sealed chunks and observations
+PRIORITY = 10  # a person waits before the camera
 
 
 def begin(*, session: Session, tab: str, camera: str, take_over: bool, now: datetime) -> Attempt:
@@ -143,8 +143,16 @@ def finish(*, session: Session, tab: str, chunks: int, clock: float, shown: floa
             raise FramesMissing()
         at = (now - attempt.started_at).total_seconds()
         services.move(session, to=State.JUDGING, now=now)
-        _heard(attempt, clock=clock, at=at, shown=shown, now=now, state=AttemptState.JUDGING, chunks=chunks,
-               finished_at=now)
+        _heard(
+            attempt,
+            clock=clock,
+            at=at,
+            shown=shown,
+            now=now,
+            state=AttemptState.JUDGING,
+            chunks=chunks,
+            finished_at=now,
+        )
         outbox.enqueue(kind="judge_attempt", queue="gpu", subject_type="capture_attempt", subject_id=attempt.pk,
                        priority=PRIORITY, deadline=now + limits.JUDGE_WITHIN, now=now)  # fmt: skip
     return attempt

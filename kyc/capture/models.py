@@ -65,16 +65,16 @@ class Attempt(models.Model):
     number = models.IntegerField()
     nonce = models.TextField()
     state = models.TextField(default=AttemptState.RECORDING)
-    tab = models.TextField()                        # which window of the browser records
+    tab = models.TextField()  # which window of the browser records
     camera = models.TextField(blank=True, default="")  # as declared
-    steps = models.JSONField()                      # the challenge, as drawn
-    asked = models.JSONField(default=list)          # s since started_at at which each step was handed out
-    shown = models.JSONField(default=list)          # s on the page's clock at which it said to show them; null: unsaid
-    beats = models.JSONField(default=list)          # [page s, server s] of each request
+    steps = models.JSONField()  # the challenge, as drawn
+    asked = models.JSONField(default=list)  # s since started_at at which each step was handed out
+    shown = models.JSONField(default=list)  # s on the page's clock at which it said to show them; null: unsaid
+    beats = models.JSONField(default=list)  # [page s, server s] of each request
     started_at = models.DateTimeField()
     last_heard_at = models.DateTimeField()
-    chunks = models.IntegerField(null=True)         # how many there are, once the page says it is done
-    finished_at = models.DateTimeField(null=True)   # all chunks are here
+    chunks = models.IntegerField(null=True)  # how many there are, once the page says it is done
+    finished_at = models.DateTimeField(null=True)  # all chunks are here
     judged_at = models.DateTimeField(null=True)
     result = models.TextField(blank=True, default="")
     reasons = ArrayField(models.TextField(), default=list)
@@ -86,9 +86,7 @@ class Attempt(models.Model):
             models.UniqueConstraint(
                 "session", condition=Q(state__in=["recording", "judging"]), name="one_attempt_at_a_time"
             ),
-            models.CheckConstraint(
-                condition=Q(state__in=[s.value for s in AttemptState]), name="attempt_state_known"
-            ),
+            models.CheckConstraint(condition=Q(state__in=[s.value for s in AttemptState]), name="attempt_state_known"),
             models.CheckConstraint(
                 condition=~Q(state="judged") | Q(judged_at__isnull=False, result__in=["pass", "fail", "inconclusive"]),
                 name="the_judged_have_a_result",

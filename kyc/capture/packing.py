@@ -1,6 +1,6 @@
 """How the page packs frames: four bytes of length (big-endian), JSON of that length, then the files one after another.
 
-    {"frames": [{"at": 1.234, "size": 20481}, ...]}     at: s on the page's clock
+{"frames": [{"at": 1.234, "size": 20481}, ...]}     at: s on the page's clock
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 from kyc.capture.errors import ChunkRefused
 
-MAX_BYTES = 4_000_000   # of a chunk: forty frames of 100 kB
+MAX_BYTES = 4_000_000  # of a chunk: forty frames of 100 kB
 MAX_FRAMES = 40
-MAX_FRAME = 400_000     # bytes: a page sends 480 px JPEGs of 20 to 60 kB
-MAX_AT = 900.0          # s: longer than a session lives
+MAX_FRAME = 400_000  # bytes: a page sends 480 px JPEGs of 20 to 60 kB
+MAX_AT = 900.0  # s: longer than a session lives
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    at: float    # s, page's clock
+    at: float  # s, page's clock
     data: bytes
 
 

@@ -194,4 +194,3 @@ class Portrait(PageApi):
                                   data=request.data.get("file", b""), now=self.now)  # fmt: skip
         services.document_shown(session=session, portrait=portrait, now=self.now)
         return self.told()
-

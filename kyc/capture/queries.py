@@ -12,7 +12,7 @@ from kyc.capture.states import AttemptState, State
 from kyc.capture.token import Token
 from kyc.core.errors import NotFound
 
-SHARED = 5   # frames with the very same look that make another session worth comparing
+SHARED = 5  # frames with the very same look that make another session worth comparing
 NEAREST = 4  # sessions compared at most
 
 

@@ -25,10 +25,10 @@ DOUBTS = frozenset({"virtual_camera"})  # reasons that a person judges, not anot
 class Judgement:
     """The judge's words, without its types."""
 
-    result: str                       # "pass" | "fail" | "inconclusive"
+    result: str  # "pass" | "fail" | "inconclusive"
     reasons: tuple[str, ...] = ()
     signals: list[dict] = field(default_factory=list)
-    marks: Sequence[tuple[bytes, bytes]] = ()   # (sha256, perceptual hash) of each frame
+    marks: Sequence[tuple[bytes, bytes]] = ()  # (sha256, perceptual hash) of each frame
 
     @property
     def good_enough(self) -> bool:
@@ -101,8 +101,9 @@ def failed(sender: type, job: Job, now: datetime, **_: object) -> None:
         session = Session.objects.select_for_update().get(pk=attempt.session_id)
         services.give_up_attempt(session, now=now)
         if session.state == State.JUDGING:
-            services.move(session, to=State.READY, now=now, attempts_left=session.attempts_left + 1,
-                          reasons=["processing_failed"])
+            services.move(
+                session, to=State.READY, now=now, attempts_left=session.attempts_left + 1, reasons=["processing_failed"]
+            )
 
 
 def known(attempt: Attempt, marks: Sequence[tuple[bytes, bytes]]) -> tuple[set[bytes], list[bytes]]:

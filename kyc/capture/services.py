@@ -29,9 +29,7 @@ class Opened:
     token: token.Token  # shown once
 
 
-def open_session(
-    *, applicant_id: str, wants_document: bool, language: str, return_url: str, now: datetime
-) -> Opened:
+def open_session(*, applicant_id: str, wants_document: bool, language: str, return_url: str, now: datetime) -> Opened:
     """Raises NotFound, and LockedOut after repeated failures of this applicant."""
     with atomic():
         person = applicants.applicant(applicant_id)

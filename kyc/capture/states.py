@@ -6,14 +6,14 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    CREATED = "created"        # the link was made, nobody agreed yet
-    READY = "ready"            # consent given: an attempt may begin
+    CREATED = "created"  # the link was made, nobody agreed yet
+    READY = "ready"  # consent given: an attempt may begin
     RECORDING = "recording"
-    JUDGING = "judging"        # all frames are here
-    PASSED = "passed"          # live; the ID portrait is still wanted
+    JUDGING = "judging"  # all frames are here
+    PASSED = "passed"  # live; the ID portrait is still wanted
     COMPLETED = "completed"
-    FAILED = "failed"          # no attempt left
-    DECLINED = "declined"      # the person did not consent
+    FAILED = "failed"  # no attempt left
+    DECLINED = "declined"  # the person did not consent
     EXPIRED = "expired"
     CANCELED = "canceled"
 

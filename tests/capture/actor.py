@@ -24,10 +24,10 @@ from ml.liveness.synthetic.y4m import LiveY4m
 
 READ = "() => { const d = document.documentElement.dataset; return [d.step, d.stepNumber, d.point, d.lamp, d.screen]; }"
 VIEW = View(width=480, height=360, eyes=62.0)
-RATE = 30        # of the file's header: how often Chromium looks
-SHOTS = 15       # pictures a second
-GRAIN = 0.03     # rad, and parts of the size: poses are rendered once for each grain
-SHAKE = 1.5      # px: the hand that holds the phone; no two frames are the same
+RATE = 30  # of the file's header: how often Chromium looks
+SHOTS = 15  # pictures a second
+GRAIN = 0.03  # rad, and parts of the size: poses are rendered once for each grain
+SHAKE = 1.5  # px: the hand that holds the phone; no two frames are the same
 MANNER = Manner(reaction=0.3, moving=0.6, light_delay=0.0, lag=0.15, sway=0.0)
 
 

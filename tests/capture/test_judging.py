@@ -55,7 +55,6 @@ def asked_all(world: World, session: dict, guest: Guest) -> tuple[Asked, ...]:
     return tuple(asked)
 
 
-
 @pytest.fixture
 def judged(world, engine, portraits) -> tuple[dict, Guest, float]:
     """A rendered person's session, judged; and the CPU seconds from the last frame to the verdict."""

@@ -20,8 +20,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pyte
 KEPT = Path(os.environ.get("VOUCH_ARTEFACTS") or REPOSITORY / "var" / "artefacts") / "capture"
 LOOKS = [("desktop", False, False), ("phone", True, False), ("desktop-dark", False, True), ("phone-dark", True, True)]
 
-AXE = next((f.read_text() for f in Path(find_spec("axe_playwright_python").origin).parent.glob("axe*.js")), None) \
-    if find_spec("axe_playwright_python") else None
+AXE = (
+    next((f.read_text() for f in Path(find_spec("axe_playwright_python").origin).parent.glob("axe*.js")), None)
+    if find_spec("axe_playwright_python")
+    else None
+)
 
 # What a machine can see of WCAG 2.2 AA without a library: names, language, heading, target size, contrast of text.
 CHECK = """() => {
@@ -66,6 +69,7 @@ def world(committed_db) -> World:
 @pytest.fixture
 def at(world, live_server):
     """The address of a session put into a state."""
+
     def made(state: str, *, hints: tuple[str, ...] = (), left: int = 2, tab: str | None = None) -> str:
         session = a_session(world, an_applicant(world).pk, document=True, return_url="https://bank.example/")
         with within(world):

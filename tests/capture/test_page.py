@@ -22,6 +22,7 @@ def world(committed_db) -> World:
 @pytest.fixture
 def link(live_server, world):
     """A new session and its address on the running server."""
+
     def made(**more) -> tuple[dict, str]:
         session = a_session(world, an_applicant(world, consenting=False).pk, **more)
         return session, f"{live_server.url}/capture/#{session['client_token']}"
@@ -46,8 +47,11 @@ def recorded(page, actor) -> str:
 def why(world: World, session: dict) -> str:
     """What the judge said of each attempt, for a failing test."""
     attempts = Api(world).get(f"/capture_sessions/{session['id']}")["attempts"]
-    return "\n".join(f"{one['number']} {signal['name']} {signal['result']} {signal['score']} {signal['detail']}"
-                     for one in attempts for signal in one["signals"])
+    return "\n".join(
+        f"{one['number']} {signal['name']} {signal['result']} {signal['score']} {signal['detail']}"
+        for one in attempts
+        for signal in one["signals"]
+    )
 
 
 def test_who_does_as_asked_is_through(link, opened, actor, worker, world):

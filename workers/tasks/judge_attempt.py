@@ -49,10 +49,16 @@ def _opened(chunks: list[Chunk], attempt: Attempt) -> tuple[dict[float, Packed],
     return packed, seen
 
 
-def _selfie(attempt: Attempt, judgement: results.Judgement, frames: tuple[Frame, ...], packed: dict[float, Packed],
-            best: int | None) -> str | None:
+def _selfie(
+    attempt: Attempt,
+    judgement: results.Judgement,
+    frames: tuple[Frame, ...],
+    packed: dict[float, Packed],
+    best: int | None,
+) -> str | None:
     if not judgement.good_enough or best is None:
         return None
     data = packed[frames[best].at].data
-    return evidence.store(applicant_id=attempt.session.applicant_id, kind=Media.Kind.SELFIE, data=data,
-                          now=clock.now()).pk
+    return evidence.store(
+        applicant_id=attempt.session.applicant_id, kind=Media.Kind.SELFIE, data=data, now=clock.now()
+    ).pk

@@ -19,5 +19,6 @@ def work(claim: Claim) -> None:
             outbox.finish(claim, now=clock.now())
             return
     seen = engine.observer().observe(capture.taken(results.frames_of(chunk, chunk.attempt)))
-    results.keep_observations(claim=claim, chunk=chunk, attempt=chunk.attempt, observations=codec.pack(seen),
-                              now=clock.now())
+    results.keep_observations(
+        claim=claim, chunk=chunk, attempt=chunk.attempt, observations=codec.pack(seen), now=clock.now()
+    )

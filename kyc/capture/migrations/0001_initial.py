@@ -10,134 +10,223 @@ from kyc.core.rls import Audited, TenantTable
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
         ("audit", "0001_initial"),
-        ('applicants', '0002_audited'),
-        ('evidence', '0002_audited'),
-        ('tenants', '0002_audited'),
+        ("applicants", "0002_audited"),
+        ("evidence", "0002_audited"),
+        ("tenants", "0002_audited"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', models.TextField(default=kyc.capture.models.session_id, primary_key=True, serialize=False)),
-                ('state', models.TextField(default=kyc.capture.states.State['CREATED'])),
-                ('state_since', models.DateTimeField()),
-                ('token_sha256', models.BinaryField(max_length=32)),
-                ('wants_document', models.BooleanField(default=False)),
-                ('language', models.TextField(blank=True, default='')),
-                ('return_url', models.TextField(blank=True, default='')),
-                ('attempts_left', models.IntegerField()),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('result', models.TextField(blank=True, default='')),
-                ('reasons', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
-                ('applicant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='capture_sessions', to='applicants.applicant')),
-                ('portrait', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evidence.media')),
-                ('selfie', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evidence.media')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='tenants.tenant')),
+                ("id", models.TextField(default=kyc.capture.models.session_id, primary_key=True, serialize=False)),
+                ("state", models.TextField(default=kyc.capture.states.State["CREATED"])),
+                ("state_since", models.DateTimeField()),
+                ("token_sha256", models.BinaryField(max_length=32)),
+                ("wants_document", models.BooleanField(default=False)),
+                ("language", models.TextField(blank=True, default="")),
+                ("return_url", models.TextField(blank=True, default="")),
+                ("attempts_left", models.IntegerField()),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("result", models.TextField(blank=True, default="")),
+                (
+                    "reasons",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),
+                ),
+                (
+                    "applicant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="capture_sessions",
+                        to="applicants.applicant",
+                    ),
+                ),
+                (
+                    "portrait",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="evidence.media"
+                    ),
+                ),
+                (
+                    "selfie",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="evidence.media"
+                    ),
+                ),
+                ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="tenants.tenant")),
             ],
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.TextField(default=kyc.capture.models.attempt_id, primary_key=True, serialize=False)),
-                ('number', models.IntegerField()),
-                ('nonce', models.TextField()),
-                ('state', models.TextField(default=kyc.capture.states.AttemptState['RECORDING'])),
-                ('tab', models.TextField()),
-                ('camera', models.TextField(blank=True, default='')),
-                ('steps', models.JSONField()),
-                ('asked', models.JSONField(default=list)),
-                ('shown', models.JSONField(default=list)),
-                ('beats', models.JSONField(default=list)),
-                ('started_at', models.DateTimeField()),
-                ('last_heard_at', models.DateTimeField()),
-                ('chunks', models.IntegerField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('judged_at', models.DateTimeField(null=True)),
-                ('result', models.TextField(blank=True, default='')),
-                ('reasons', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
-                ('signals', models.JSONField(default=list)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='tenants.tenant')),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='capture.session')),
+                ("id", models.TextField(default=kyc.capture.models.attempt_id, primary_key=True, serialize=False)),
+                ("number", models.IntegerField()),
+                ("nonce", models.TextField()),
+                ("state", models.TextField(default=kyc.capture.states.AttemptState["RECORDING"])),
+                ("tab", models.TextField()),
+                ("camera", models.TextField(blank=True, default="")),
+                ("steps", models.JSONField()),
+                ("asked", models.JSONField(default=list)),
+                ("shown", models.JSONField(default=list)),
+                ("beats", models.JSONField(default=list)),
+                ("started_at", models.DateTimeField()),
+                ("last_heard_at", models.DateTimeField()),
+                ("chunks", models.IntegerField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("judged_at", models.DateTimeField(null=True)),
+                ("result", models.TextField(blank=True, default="")),
+                (
+                    "reasons",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),
+                ),
+                ("signals", models.JSONField(default=list)),
+                ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="tenants.tenant")),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attempts", to="capture.session"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Chunk',
+            name="Chunk",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('number', models.IntegerField()),
-                ('sha256', models.BinaryField(max_length=32)),
-                ('size', models.IntegerField()),
-                ('received_at', models.DateTimeField()),
-                ('box', models.BinaryField(null=True)),
-                ('observations', models.BinaryField(null=True)),
-                ('attempt', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='received', to='capture.attempt')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='tenants.tenant')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("number", models.IntegerField()),
+                ("sha256", models.BinaryField(max_length=32)),
+                ("size", models.IntegerField()),
+                ("received_at", models.DateTimeField()),
+                ("box", models.BinaryField(null=True)),
+                ("observations", models.BinaryField(null=True)),
+                (
+                    "attempt",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="received", to="capture.attempt"
+                    ),
+                ),
+                ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="tenants.tenant")),
             ],
             options={
-                'constraints': [models.UniqueConstraint(models.F('attempt'), models.F('number'), name='a_chunk_once')],
+                "constraints": [models.UniqueConstraint(models.F("attempt"), models.F("number"), name="a_chunk_once")],
             },
         ),
         migrations.CreateModel(
-            name='Mark',
+            name="Mark",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('sha256', models.BinaryField(max_length=32)),
-                ('phash', models.BinaryField(max_length=32)),
-                ('attempt', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='marks', to='capture.attempt')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='tenants.tenant')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("sha256", models.BinaryField(max_length=32)),
+                ("phash", models.BinaryField(max_length=32)),
+                (
+                    "attempt",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="marks", to="capture.attempt"
+                    ),
+                ),
+                ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="tenants.tenant")),
             ],
             options={
-                'indexes': [models.Index(models.F('tenant'), models.F('sha256'), name='capture_same_file'), models.Index(models.F('tenant'), models.F('phash'), name='capture_same_look')],
+                "indexes": [
+                    models.Index(models.F("tenant"), models.F("sha256"), name="capture_same_file"),
+                    models.Index(models.F("tenant"), models.F("phash"), name="capture_same_look"),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(models.F('applicant'), models.F('created_at'), name='capture_of_applicant'),
+            model_name="session",
+            index=models.Index(models.F("applicant"), models.F("created_at"), name="capture_of_applicant"),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['created', 'ready', 'recording', 'judging', 'passed', 'completed', 'failed', 'declined', 'expired', 'canceled'])), name='capture_state_known'),
+            model_name="session",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "created",
+                            "ready",
+                            "recording",
+                            "judging",
+                            "passed",
+                            "completed",
+                            "failed",
+                            "declined",
+                            "expired",
+                            "canceled",
+                        ],
+                    )
+                ),
+                name="capture_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(('attempts_left__gte', 0)), name='attempts_run_out'),
+            model_name="session",
+            constraint=models.CheckConstraint(condition=models.Q(("attempts_left__gte", 0)), name="attempts_run_out"),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['passed', 'completed']), _negated=True), models.Q(('result__in', ['pass', 'inconclusive']), ('selfie__isnull', False)), _connector='OR'), name='who_passed_left_a_face'),
+            model_name="session",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state__in", ["passed", "completed"]), _negated=True),
+                    models.Q(("result__in", ["pass", "inconclusive"]), ("selfie__isnull", False)),
+                    _connector="OR",
+                ),
+                name="who_passed_left_a_face",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'completed'), ('wants_document', True), _negated=True), ('portrait__isnull', False), _connector='OR'), name='a_wanted_document_was_shown'),
+            model_name="session",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "completed"), ("wants_document", True), _negated=True),
+                    ("portrait__isnull", False),
+                    _connector="OR",
+                ),
+                name="a_wanted_document_was_shown",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(models.F('session'), models.F('number'), name='attempts_count_up'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(models.F("session"), models.F("number"), name="attempts_count_up"),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(models.F('session'), condition=models.Q(('state__in', ['recording', 'judging'])), name='one_attempt_at_a_time'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                models.F("session"),
+                condition=models.Q(("state__in", ["recording", "judging"])),
+                name="one_attempt_at_a_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['recording', 'judging', 'judged', 'abandoned'])), name='attempt_state_known'),
+            model_name="attempt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["recording", "judging", "judged", "abandoned"])),
+                name="attempt_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'judged'), _negated=True), models.Q(('judged_at__isnull', False), ('result__in', ['pass', 'fail', 'inconclusive'])), _connector='OR'), name='the_judged_have_a_result'),
+            model_name="attempt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "judged"), _negated=True),
+                    models.Q(("judged_at__isnull", False), ("result__in", ["pass", "fail", "inconclusive"])),
+                    _connector="OR",
+                ),
+                name="the_judged_have_a_result",
+            ),
         ),
         TenantTable("capture_session"),
         TenantTable("capture_attempt"),
         TenantTable("capture_chunk"),
         TenantTable("capture_mark"),
-        Audited("capture_session", clear=("applicant_id", "state", "attempts_left", "result", "selfie_id", "portrait_id")),
+        Audited(
+            "capture_session", clear=("applicant_id", "state", "attempts_left", "result", "selfie_id", "portrait_id")
+        ),
         # when it began and how it ended; the beats in between are many and say nothing to an auditor
         Audited("capture_attempt", clear=("session_id", "number", "state", "result")),
     ]

@@ -15,8 +15,11 @@ def best_frame(transcript: Transcript) -> int | None:
     Only frames the judge saw in the straight look: a match on a frame from elsewhere would leave the judged face.
     """
     first = transcript.asked[0] if transcript.asked else None
-    scored = [(merit(frame), i) for i, frame in enumerate(transcript.frames)
-              if first and first.at <= frame.at <= first.until and frame.faces == 1 and frame.face is not None]
+    scored = [
+        (merit(frame), i)
+        for i, frame in enumerate(transcript.frames)
+        if first and first.at <= frame.at <= first.until and frame.faces == 1 and frame.face is not None
+    ]
     return max(scored)[1] if scored else None
 
 

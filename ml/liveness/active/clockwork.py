@@ -9,11 +9,11 @@ import numpy as np
 
 from ml.liveness.active.types import Beat, Signal, Transcript
 
-RATE = 5.0          # frames a second, median: fewer cannot show a turn or a flash of 0.7 s
-GAP = 0.7           # s: the longest time unseen within a step; a flash
-DRIFT = 0.07        # share the page's clock may seem fast or slow: requests behind uploads jitter by 0.5 s
-SPAN = 5.0          # s of beats from which drift can be told
-SPEED = 8.0         # eye distances a second: heads move at 2 to 3, cuts jump
+RATE = 5.0  # frames a second, median: fewer cannot show a turn or a flash of 0.7 s
+GAP = 0.7  # s: the longest time unseen within a step; a flash
+DRIFT = 0.07  # share the page's clock may seem fast or slow: requests behind uploads jitter by 0.5 s
+SPAN = 5.0  # s of beats from which drift can be told
+SPEED = 8.0  # eye distances a second: heads move at 2 to 3, cuts jump
 
 
 def offset(beats: Sequence[Beat]) -> float:
@@ -61,8 +61,9 @@ def continuity(transcript: Transcript) -> Signal:
             continue
         a, b = before.face.landmarks / before.width, after.face.landmarks / after.width
         eyes = float(np.hypot(*(a[1] - a[0])))
-        speeds.append(float(np.abs(np.median(b - a, axis=0)).max()) / max(eyes, 1e-6)
-                      / max(after.at - before.at, 0.05))  # timestamps are good to a frame
+        speeds.append(
+            float(np.abs(np.median(b - a, axis=0)).max()) / max(eyes, 1e-6) / max(after.at - before.at, 0.05)
+        )  # timestamps are good to a frame
     return Signal("continuity", max(speeds, default=float("nan")), SPEED, "lower", "face_jumps")
 
 

@@ -13,17 +13,21 @@ VERSION = 1
 
 # The corners of the colour cube without black and white: six directions of chroma, 60 degrees apart.
 SCREEN: dict[str, Rgb] = {
-    "red": (1, 0, 0), "yellow": (1, 1, 0), "green": (0, 1, 0),
-    "cyan": (0, 1, 1), "blue": (0, 0, 1), "magenta": (1, 0, 1),
+    "red": (1, 0, 0),
+    "yellow": (1, 1, 0),
+    "green": (0, 1, 0),
+    "cyan": (0, 1, 1),
+    "blue": (0, 0, 1),
+    "magenta": (1, 0, 1),
 }
-FLASHES = 6          # 6 * 5^5 = 18,750 sequences
+FLASHES = 6  # 6 * 5^5 = 18,750 sequences
 FLASH_SECONDS = 0.7  # 1.4 changes a second; WCAG 2.2, 2.3.1 allows three flashes
-DARK_SECONDS = 0.7   # of no colour before the first and after the last: longest believed delay is 0.8 s
+DARK_SECONDS = 0.7  # of no colour before the first and after the last: longest believed delay is 0.8 s
 
 CENTRE_SECONDS = 1.5
-TURN_SECONDS = 3.0    # there and back; people take 0.4 to 1 s to begin and about 1 s to turn
+TURN_SECONDS = 3.0  # there and back; people take 0.4 to 1 s to begin and about 1 s to turn
 CLOSER_SECONDS = 3.0
-POINT_SECONDS = 1.1   # at each place of the point
+POINT_SECONDS = 1.1  # at each place of the point
 TURNS = ("left", "right", "up", "down")
 PLACES = ((-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))
 
@@ -64,13 +68,15 @@ def draw(drawn_from: bytes) -> Challenge:
     stream = Stream(drawn_from)
     sideways = stream.choice(("left", "right"))
     other = stream.choice([turn for turn in TURNS if turn != sideways])
-    steps = stream.shuffled([
-        Step(kind=sideways, seconds=TURN_SECONDS),    # type: ignore[arg-type]
-        Step(kind=other, seconds=TURN_SECONDS),       # type: ignore[arg-type]
-        Step(kind="closer", seconds=CLOSER_SECONDS),
-        _follow(stream),
-        _colours(stream),
-    ])
+    steps = stream.shuffled(
+        [
+            Step(kind=sideways, seconds=TURN_SECONDS),  # type: ignore[arg-type]
+            Step(kind=other, seconds=TURN_SECONDS),  # type: ignore[arg-type]
+            Step(kind="closer", seconds=CLOSER_SECONDS),
+            _follow(stream),
+            _colours(stream),
+        ]
+    )
     return Challenge(version=VERSION, steps=(Step(kind="centre", seconds=CENTRE_SECONDS), *steps))
 
 

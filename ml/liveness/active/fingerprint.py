@@ -26,7 +26,7 @@ def difference_hash(pixels: Pixels) -> int:
     return int.from_bytes(np.packbits(grid[:, 1:] > grid[:, :-1]).tobytes(), "big")
 
 
-THUMB = (40, 30)   # cells across and down
+THUMB = (40, 30)  # cells across and down
 
 
 def thumbnail(pixels: Pixels) -> NDArray[np.float16]:

@@ -45,7 +45,9 @@ def _head(transcript: Transcript) -> tuple[Signal, ...]:
     path = motion.track(transcript)
     if path is None:
         nothing = float("nan")
-        return (Signal("asked_motion", nothing, 1.0, "higher", "no_straight_look"),
-                Signal("follow_point", nothing, motion.FOLLOWED, "higher", "no_straight_look"),
-                Signal("relief", nothing, motion.RELIEF, "higher", "no_straight_look"))
+        return (
+            Signal("asked_motion", nothing, 1.0, "higher", "no_straight_look"),
+            Signal("follow_point", nothing, motion.FOLLOWED, "higher", "no_straight_look"),
+            Signal("relief", nothing, motion.RELIEF, "higher", "no_straight_look"),
+        )
     return motion.asked_motion(transcript, path), motion.follow(transcript, path), motion.relief(path)

@@ -13,22 +13,22 @@ from ml.liveness.active.types import Asked, Frame, Signal, Transcript
 
 Floats = NDArray[np.float64]
 
-FIT = 0.85          # correlation below which registration found something else than the reference face
-SIDEWAYS = 0.08     # eye distances of parallax: 11 degrees of a nose that stands 0.4 before the face
-UPDOWN = 0.05       # 7 degrees: necks nod less than they turn
-CLOSER = 1.22       # times the size: from 45 cm to 37 cm
-REACTION = 0.2      # s: faster than a person answers a sign they did not foresee (simple reaction, 0.18 to 0.25 s)
-START = 0.25        # s after the question in which the head must still be where it was
-STILL = 0.6         # of the threshold: how far from straight that may be
-FOLLOWED = 0.6      # correlation with the point's path
+FIT = 0.85  # correlation below which registration found something else than the reference face
+SIDEWAYS = 0.08  # eye distances of parallax: 11 degrees of a nose that stands 0.4 before the face
+UPDOWN = 0.05  # 7 degrees: necks nod less than they turn
+CLOSER = 1.22  # times the size: from 45 cm to 37 cm
+REACTION = 0.2  # s: faster than a person answers a sign they did not foresee (simple reaction, 0.18 to 0.25 s)
+START = 0.25  # s after the question in which the head must still be where it was
+STILL = 0.6  # of the threshold: how far from straight that may be
+FOLLOWED = 0.6  # correlation with the point's path
 LAGS = np.arange(0.15, 1.21, 0.05)  # s behind the point that a following head may be
-REACH = 0.07        # eye distances: parallax at the point's places that counts as following, about 10 degrees
+REACH = 0.07  # eye distances: parallax at the point's places that counts as following, about 10 degrees
 
 # Relief: the nose's height over the plane, eye distances. Photographs of people turning show 0.35 to 0.6,
 # a sheet 0, one bent with a radius of 1.3 eye distances (8 cm) up to 0.1 in `register.shifts`.
 RELIEF = 0.2
-RELIEF_MOST = 1.2   # beyond any nose: a picture warped in its plane, parallax without tilt
-TILTED = 0.12       # tangent of the tilt from which a frame says something about relief
+RELIEF_MOST = 1.2  # beyond any nose: a picture warped in its plane, parallax without tilt
+TILTED = 0.12  # tangent of the tilt from which a frame says something about relief
 
 AXES = {"left": (0, 1.0, SIDEWAYS), "right": (0, -1.0, SIDEWAYS), "up": (1, -1.0, UPDOWN), "down": (1, 1.0, UPDOWN)}
 WATCHED = ("centre", "left", "right", "up", "down", "follow")  # steps whose frames are registered
@@ -38,11 +38,11 @@ WATCHED = ("centre", "left", "right", "up", "down", "follow")  # steps whose fra
 class Track:
     """The head over the session. NaN: not registered, or no face."""
 
-    at: Floats        # (N,) s
+    at: Floats  # (N,) s
     parallax: Floats  # (N, 2) eye distances, right and down in the picture, against the straight look
-    tilt: Floats      # (N,) tangent
-    size: Floats      # (N,) face size over its size in the straight look
-    centre: Floats    # (N, 2) frame widths
+    tilt: Floats  # (N,) tangent
+    size: Floats  # (N,) face size over its size in the straight look
+    centre: Floats  # (N, 2) frame widths
 
     def during(self, start: float, end: float) -> NDArray[np.bool_]:
         return (self.at >= start) & (self.at <= end)
@@ -60,15 +60,23 @@ def track(transcript: Transcript) -> Track | None:
     parallax, tilt = np.full((len(frames), 2), np.nan), np.full(len(frames), np.nan)
     if chosen and best.patch is not None:
         nose = np.median(noses, axis=0)
-        shift = register.shifts(np.stack([frames[i].patch for i in chosen]), best.patch,  # type: ignore[misc]
-                                (float(nose[0]), float(nose[1])))
+        shift = register.shifts(
+            np.stack([frames[i].patch for i in chosen]),
+            best.patch,  # type: ignore[misc]
+            (float(nose[0]), float(nose[1])),
+        )
         good = shift.fit >= FIT
         parallax[chosen] = np.where(good[:, None], shift.parallax, np.nan)
         tilt[chosen] = np.where(good, shift.tilt, np.nan)
     size = np.array([_size(frame) for frame in frames])
     unit = float(np.median([_size(frame) for frame in straight]))
-    return Track(at=np.array([frame.at for frame in frames]), parallax=parallax, tilt=tilt, size=size / unit,
-                 centre=np.array([_centre(frame) for frame in frames]))
+    return Track(
+        at=np.array([frame.at for frame in frames]),
+        parallax=parallax,
+        tilt=tilt,
+        size=size / unit,
+        centre=np.array([_centre(frame) for frame in frames]),
+    )
 
 
 def straight_frames(transcript: Transcript) -> list[Frame]:
@@ -76,8 +84,11 @@ def straight_frames(transcript: Transcript) -> list[Frame]:
     first = transcript.asked[0] if transcript.asked else None
     if first is None or first.step.kind != "centre":
         return []
-    return [frame for frame in transcript.frames
-            if first.at <= frame.at <= first.until and frame.faces == 1 and frame.patch is not None]
+    return [
+        frame
+        for frame in transcript.frames
+        if first.at <= frame.at <= first.until and frame.faces == 1 and frame.patch is not None
+    ]
 
 
 def asked_motion(transcript: Transcript, path: Track) -> Signal:
@@ -135,9 +146,9 @@ def _followed(asked: Asked, since: Floats, head: Floats) -> float:
     # the picture is not mirrored: who follows a point to the right of the screen turns left in it
     want = point * np.array([-1.0, 1.0])
     a, b = want - want.mean(0), head - head.mean(0)
-    across = float(np.sqrt((a ** 2).sum() * (b ** 2).sum()))
+    across = float(np.sqrt((a**2).sum() * (b**2).sum()))
     correlation = float((a * b).sum()) / across if across > 0 else 0.0
-    moved = float(np.sqrt((b ** 2).sum(1).mean() / max((a ** 2).sum(1).mean(), 1e-9)))
+    moved = float(np.sqrt((b**2).sum(1).mean() / max((a**2).sum(1).mean(), 1e-9)))
     return correlation * min(1.0, moved / REACH)
 
 
@@ -146,7 +157,7 @@ def relief(path: Track) -> Signal:
     known = np.isfinite(path.tilt)
     size = np.hypot(path.parallax[known, 0], path.parallax[known, 1])
     floor = float(np.median(np.sort(path.tilt[known])[: max(1, known.sum() // 5)])) if known.any() else 0.0
-    tilt = np.sqrt(np.maximum(path.tilt[known] ** 2 - floor ** 2, 0))
+    tilt = np.sqrt(np.maximum(path.tilt[known] ** 2 - floor**2, 0))
     said = tilt >= TILTED
     if said.sum() < 4:
         return Signal("relief", float("nan"), RELIEF, "higher", "no_turn_to_judge_depth")

@@ -30,17 +30,17 @@ from ml.types import Pixels
 
 Floats = NDArray[np.float32]
 
-UNIT = 28            # px of the patch for one eye distance
-PATCH = 72           # px, side: 1.29 eye distances to each side of the middle
-REACH = 0.85         # eye distances: what is compared, the inner face without outline and background
-GRID = 34            # samples a side: one for each 1.4 px of the patch
+UNIT = 28  # px of the patch for one eye distance
+PATCH = 72  # px, side: 1.29 eye distances to each side of the middle
+REACH = 0.85  # eye distances: what is compared, the inner face without outline and background
+GRID = 34  # samples a side: one for each 1.4 px of the patch
 # five points of a straight look, eye distances about the middle of eyes and mouth corners; from the 112 x 112 template
 TEMPLATE = ((-0.496, -0.577), (0.505, -0.582), (0.006, -0.008), (-0.404, 0.577), (0.424, 0.573))
 NOSE = 2
 BLURS = (3.0, 1.6, 0.9)  # px: coarse to fine
 ROUNDS = (8, 6, 5)
 PARAMETERS = 14
-TUKEY = 4.7          # times the robust spread; 95 % efficient for Gaussian noise (Huber 1981)
+TUKEY = 4.7  # times the robust spread; 95 % efficient for Gaussian noise (Huber 1981)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Shift:
     """What registration found for each frame."""
 
     parallax: Floats  # (N, 2) of the nose tip against the plane of eyes and mouth: eye distances, right and down
-    tilt: Floats      # (N,) tangent of the tilt of the plane, >= 0
-    fit: Floats       # (N,) correlation of the two patches after the fit, -1..1
+    tilt: Floats  # (N,) tangent of the tilt of the plane, >= 0
+    fit: Floats  # (N,) correlation of the two patches after the fit, -1..1
 
 
 def patch(pixels: Pixels, landmarks: Floats) -> Pixels:
@@ -86,7 +86,7 @@ def relief(nose: tuple[float, float]) -> Floats:
     x, y = _grid()
     nx, ny = x - nose[0], y - nose[1]
     length = np.where(ny < 0, 0.42, 0.14)  # eye distances: the bridge rises slowly, the base falls fast
-    return np.stack([np.exp(-(nx / 0.2) ** 2 - (ny / length) ** 2), x ** 2, y ** 2]).astype(np.float32)
+    return np.stack([np.exp(-((nx / 0.2) ** 2) - (ny / length) ** 2), x**2, y**2]).astype(np.float32)
 
 
 def shifts(patches: NDArray[np.uint8], reference: Pixels, nose: tuple[float, float]) -> Shift:
@@ -106,10 +106,15 @@ def shifts(patches: NDArray[np.uint8], reference: Pixels, nose: tuple[float, flo
     return Shift(parallax=(e[:, 0] - bent).astype(np.float32), tilt=_tilt(h), fit=fit.astype(np.float32))
 
 
-def _round(images: Floats, target: Floats, h: Floats, e: Floats, g: Floats,
-           ) -> tuple[Floats, Floats, Floats]:
+def _round(
+    images: Floats,
+    target: Floats,
+    h: Floats,
+    e: Floats,
+    g: Floats,
+) -> tuple[Floats, Floats, Floats]:
     x, y = _grid()
-    px, py = x + e[..., 0] @ g, y + e[..., 1] @ g                        # (N, P)
+    px, py = x + e[..., 0] @ g, y + e[..., 1] @ g  # (N, P)
     depth = h[:, 6:7] * px + h[:, 7:8] * py + 1
     wx = (h[:, 0:1] * px + h[:, 1:2] * py + h[:, 2:3]) / depth
     wy = (h[:, 3:4] * px + h[:, 4:5] * py + h[:, 5:6]) / depth
@@ -119,9 +124,20 @@ def _round(images: Floats, target: Floats, h: Floats, e: Floats, g: Floats,
     along = gx * wx + gy * wy
     across = gx * h[:, 0:1] + gy * h[:, 3:4] - along * h[:, 6:7]
     down = gx * h[:, 1:2] + gy * h[:, 4:5] - along * h[:, 7:8]
-    jacobian = np.stack([  # (N, 14, P)
-        gx * px, gx * py, gx, gy * px, gy * py, gy, -along * px, -along * py,
-        *(slope * shape for shape in g for slope in (across, down))], 1)
+    jacobian = np.stack(
+        [  # (N, 14, P)
+            gx * px,
+            gx * py,
+            gx,
+            gy * px,
+            gy * py,
+            gy,
+            -along * px,
+            -along * py,
+            *(slope * shape for shape in g for slope in (across, down)),
+        ],
+        1,
+    )
     miss = target - value
     spread = 1.4826 * np.median(np.abs(miss), 1, keepdims=True) + 1e-6
     weight = np.square(np.clip(1 - np.square(miss / (TUKEY * spread)), 0, None))
@@ -176,9 +192,13 @@ def _normal(values: Floats) -> Floats:
 
 def _tilt(h: Floats) -> Floats:
     """tan of the tilt from the homography's derivative at the middle: it stretches by 1 / cos in one direction."""
-    jacobian = np.stack([
-        np.stack([h[:, 0] - h[:, 6] * h[:, 2], h[:, 1] - h[:, 7] * h[:, 2]], -1),
-        np.stack([h[:, 3] - h[:, 6] * h[:, 5], h[:, 4] - h[:, 7] * h[:, 5]], -1)], -2)
+    jacobian = np.stack(
+        [
+            np.stack([h[:, 0] - h[:, 6] * h[:, 2], h[:, 1] - h[:, 7] * h[:, 2]], -1),
+            np.stack([h[:, 3] - h[:, 6] * h[:, 5], h[:, 4] - h[:, 7] * h[:, 5]], -1),
+        ],
+        -2,
+    )
     values = np.linalg.svd(jacobian, compute_uv=False)
     return np.sqrt(np.maximum((values[:, 0] / np.maximum(values[:, 1], 1e-6)) ** 2 - 1, 0)).astype(np.float32)
 
@@ -186,9 +206,10 @@ def _tilt(h: Floats) -> Floats:
 def _similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """a, b, tx, ty of x' = a x - b y + tx, y' = b x + a y + ty; least squares."""
     s, t = source - source.mean(0), target - target.mean(0)
-    norm = (s ** 2).sum()
+    norm = (s**2).sum()
     a = (s * t).sum() / norm
     b = (s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum() / norm
-    tx, ty = target.mean(0) - np.array([a * source[:, 0].mean() - b * source[:, 1].mean(),
-                                        b * source[:, 0].mean() + a * source[:, 1].mean()])
+    tx, ty = target.mean(0) - np.array(
+        [a * source[:, 0].mean() - b * source[:, 1].mean(), b * source[:, 0].mean() + a * source[:, 1].mean()]
+    )
     return float(a), float(b), float(tx), float(ty)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from ml.liveness.active.fingerprint import difference, distances
 from ml.liveness.active.types import Signal, Transcript
 
-SAME = 0.62      # levels of `fingerprint.difference`: one frame encoded twice
-FROZEN = 0.35    # share of frames that are the same as the one before
-LOOPED = 0.15    # share that are the same as one more than half a second earlier
-APART = 0.5      # s
-ALIKE = 3        # bits of 256 in which a frame encoded anew may differ
-KNOWN = 0.5      # share alike to frames of other sessions; the same person in the same chair shares a few
+SAME = 0.62  # levels of `fingerprint.difference`: one frame encoded twice
+FROZEN = 0.35  # share of frames that are the same as the one before
+LOOPED = 0.15  # share that are the same as one more than half a second earlier
+APART = 0.5  # s
+ALIKE = 3  # bits of 256 in which a frame encoded anew may differ
+KNOWN = 0.5  # share alike to frames of other sessions; the same person in the same chair shares a few
 
 
 def distinct(transcript: Transcript) -> list[Signal]:
@@ -66,5 +66,11 @@ def unseen(transcript: Transcript) -> Signal:
     if known.phash:
         apart = distances([frame.phash for frame in frames], known.phash).min(1)
         looks = float((apart <= ALIKE).mean())
-    return Signal("unseen_frames", 1.0 if files else looks, KNOWN, "lower", "frames_from_another_session",
-                  detail={"files": float(files), "looks": looks})
+    return Signal(
+        "unseen_frames",
+        1.0 if files else looks,
+        KNOWN,
+        "lower",
+        "frames_from_another_session",
+        detail={"files": float(files), "looks": looks},
+    )

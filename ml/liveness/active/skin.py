@@ -10,11 +10,11 @@ from ml.types import Face, Pixels
 
 # Middles of cheeks and forehead, in the frame of the eyes: along the eye line from the left eye, down from it.
 PATCHES = ((0.02, 0.55), (0.98, 0.55), (0.5, -0.42))
-HALF = 0.14        # eye distances: half a patch's side
-BORDER = 0.16      # of the frame's width: the strips at both sides
-UPPER = 0.75       # of its height: shoulders are below
-CLEAR = 1.5        # times the face box: hair and ears are no background
-ENOUGH = 200       # px of background that make a mean
+HALF = 0.14  # eye distances: half a patch's side
+BORDER = 0.16  # of the frame's width: the strips at both sides
+UPPER = 0.75  # of its height: shoulders are below
+CLEAR = 1.5  # times the face box: hair and ears are no background
+ENOUGH = 200  # px of background that make a mean
 
 # sRGB to linear light (IEC 61966-2-1), for the 256 levels
 _LEVELS = np.arange(256) / 255
@@ -38,15 +38,17 @@ def background(pixels: Pixels, face: Face) -> Rgb | None:
     strip = int(BORDER * width)
     middle, half = face.box.x + face.box.width / 2, face.box.width * CLEAR / 2
     upper = int(UPPER * height)
-    parts = [pixels[:upper:2, :max(0, min(strip, int(middle - half))):2],
-             pixels[:upper:2, min(width, max(width - strip, int(middle + half)))::2]]
+    parts = [
+        pixels[:upper:2, : max(0, min(strip, int(middle - half))) : 2],
+        pixels[:upper:2, min(width, max(width - strip, int(middle + half))) :: 2],
+    ]
     flat = np.concatenate([part.reshape(-1, 3) for part in parts])
     return _rgb(LINEAR[flat].mean(0)) if len(flat) >= ENOUGH / 4 else None
 
 
 def _around(pixels: Pixels, at: NDArray[np.float64], half: int) -> Pixels:
     x, y = int(at[0]), int(at[1])
-    return pixels[max(0, y - half): max(0, y + half), max(0, x - half): max(0, x + half)]
+    return pixels[max(0, y - half) : max(0, y + half), max(0, x - half) : max(0, x + half)]
 
 
 def _mean(part: Pixels) -> NDArray[np.float32] | None:

@@ -36,8 +36,10 @@ from ml.runtime import load
 
 BONA_FIDE = "rendered person (bona fide stand-in)"
 SAME_FACE = 0.90  # cosine of the default recogniser; renders of one photograph score .95 and more, other people below
-NOTE = ("Rendered sessions, no presentations: not an ISO/IEC 30107-3 evaluation; the bona fide rate says nothing about "
-        "people. Intervals are exact (Clopper and Pearson), 95 %, sessions taken as independent.")
+NOTE = (
+    "Rendered sessions, no presentations: not an ISO/IEC 30107-3 evaluation; the bona fide rate says nothing about "
+    "people. Intervals are exact (Clopper and Pearson), 95 %, sessions taken as independent."
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Outcome:
     reasons: tuple[str, ...]
     frames: int
     observe_ms_per_frame: float
-    verdict_ms: float      # from the last observation to the verdict
+    verdict_ms: float  # from the last observation to the verdict
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,21 @@ class Row:
     species: str
     tried: int
     passed: int
-    low: float     # 95 % limits of the pass rate
+    low: float  # 95 % limits of the pass rate
     high: float
     reasons: dict[str, int]  # of those that did not pass, how often each was given
 
 
 def transcript_of(film: Film, case: species.Case, observer: Observer) -> Transcript:
     frames = observer.observe(film.frames)
-    return Transcript(challenge=case.challenge, frames=tuple(frames), asked=film.asked, beats=film.beats,
-                      camera=film.camera, known=Known(sha256=film.known_sha256, phash=film.known_phash))
+    return Transcript(
+        challenge=case.challenge,
+        frames=tuple(frames),
+        asked=film.asked,
+        beats=film.beats,
+        camera=film.camera,
+        known=Known(sha256=film.known_sha256, phash=film.known_phash),
+    )
 
 
 def sessions(portraits: Mapping[str, Portrait], each: int, seed: int) -> Iterator[tuple[str, species.Case]]:
@@ -79,9 +87,15 @@ def sessions(portraits: Mapping[str, Portrait], each: int, seed: int) -> Iterato
         yield name, species.Case(portraits[name], stranger, challenge, seed * 10_000 + number)
 
 
-def run(observer: Observer, portraits: Mapping[str, Portrait], *, each: int, seed: int,
-        kinds: Mapping[str, Callable[[species.Case], Film]] | None = None,
-        tell: Callable[[Outcome], None] = lambda outcome: None) -> list[Outcome]:
+def run(
+    observer: Observer,
+    portraits: Mapping[str, Portrait],
+    *,
+    each: int,
+    seed: int,
+    kinds: Mapping[str, Callable[[species.Case], Film]] | None = None,
+    tell: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
     kinds = kinds or {BONA_FIDE: species.BONA_FIDE, **species.ATTACKS}
     outcomes = []
     for name, case in sessions(portraits, each, seed):
@@ -97,9 +111,16 @@ def _one(observer: Observer, kind: str, name: str, case: species.Case, film: Fil
     seen = time.perf_counter()
     verdict: Verdict = judge(transcript, same_face=SAME_FACE)
     done = time.perf_counter()
-    return Outcome(species=kind, portrait=name, seed=case.seed, result=verdict.result, reasons=verdict.reasons,
-                   frames=len(film.frames), observe_ms_per_frame=1000 * (seen - start) / len(film.frames),
-                   verdict_ms=1000 * (done - seen))
+    return Outcome(
+        species=kind,
+        portrait=name,
+        seed=case.seed,
+        result=verdict.result,
+        reasons=verdict.reasons,
+        frames=len(film.frames),
+        observe_ms_per_frame=1000 * (seen - start) / len(film.frames),
+        verdict_ms=1000 * (done - seen),
+    )
 
 
 def rows(outcomes: Sequence[Outcome]) -> list[Row]:
@@ -119,17 +140,24 @@ def table(some: Sequence[Row]) -> str:
     lines = [f"{'species':<40} {'tried':>5} {'passed':>6}  95 % interval    most frequent reason"]
     for row in some:
         reason = next(iter(row.reasons.items()), ("", 0))
-        lines.append(f"{row.species:<40} {row.tried:>5} {row.passed:>6}  {row.low:6.1%} ..{row.high:6.1%}  "
-                     f"{reason[0]}{f' ({reason[1]})' if reason[1] else ''}")
+        lines.append(
+            f"{row.species:<40} {row.tried:>5} {row.passed:>6}  {row.low:6.1%} ..{row.high:6.1%}  "
+            f"{reason[0]}{f' ({reason[1]})' if reason[1] else ''}"
+        )
     return "\n".join(lines)
 
 
 def report(outcomes: Sequence[Outcome], seed: int) -> dict[str, object]:
     verdicts = [o.verdict_ms for o in outcomes]
     return {
-        "note": NOTE, "seed": seed, "species": [asdict(row) for row in rows(outcomes)],
-        "verdict_ms": {"median": float(np.median(verdicts)), "p95": float(np.quantile(verdicts, 0.95)),
-                       "max": max(verdicts)},
+        "note": NOTE,
+        "seed": seed,
+        "species": [asdict(row) for row in rows(outcomes)],
+        "verdict_ms": {
+            "median": float(np.median(verdicts)),
+            "p95": float(np.quantile(verdicts, 0.95)),
+            "max": max(verdicts),
+        },
         "observe_ms_per_frame": float(np.median([o.observe_ms_per_frame for o in outcomes])),
         "outcomes": [asdict(outcome) for outcome in outcomes],
     }
@@ -152,13 +180,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="where the JSON goes")
     args = parser.parse_args(argv)
     observer, detector = observer_from_packs(default_root())
-    files = [path for folder in args.photos for path in sorted(folder.rglob("*"))
-             if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")]
+    files = [
+        path
+        for folder in args.photos
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")
+    ]
     portraits = casting.cast(files, detector)
     if len(portraits) < 2:
         parser.error("two photographs with exactly one clear face are needed")
-    outcomes = run(observer, portraits, each=args.sessions, seed=args.seed,
-                   tell=lambda o: print(f"{o.seed} {o.species}: {o.result} {' '.join(o.reasons)}", flush=True))
+    outcomes = run(
+        observer,
+        portraits,
+        each=args.sessions,
+        seed=args.seed,
+        tell=lambda o: print(f"{o.seed} {o.species}: {o.result} {' '.join(o.reasons)}", flush=True),
+    )
     result = report(outcomes, args.seed)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)

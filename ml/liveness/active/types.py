@@ -21,9 +21,9 @@ class Step:
     """One thing asked of the person. Steps are handed out one at a time."""
 
     kind: Kind
-    seconds: float                                # from the moment it is handed out
-    colours: tuple[str, ...] = ()                 # names in `draw.SCREEN`, shown in this order
-    path: tuple[tuple[float, float], ...] = ()    # follow: places of the point, -1..1 right and down on the screen
+    seconds: float  # from the moment it is handed out
+    colours: tuple[str, ...] = ()  # names in `draw.SCREEN`, shown in this order
+    path: tuple[tuple[float, float], ...] = ()  # follow: places of the point, -1..1 right and down on the screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +48,26 @@ class Asked:
 class Frame:
     """What one frame of the session shows. The picture itself is not kept here."""
 
-    at: float                      # s since the session's start, the page's clock
-    width: int                     # px
-    height: int                    # px
-    faces: int                     # all that were detected
-    face: Face | None              # the subject, px of this frame
-    embedding: Embedding | None    # only of some frames: every half second is enough
+    at: float  # s since the session's start, the page's clock
+    width: int  # px
+    height: int  # px
+    faces: int  # all that were detected
+    face: Face | None  # the subject, px of this frame
+    embedding: Embedding | None  # only of some frames: every half second is enough
     patch: NDArray[np.uint8] | None  # (72, 72) gray, the face brought level: see register.patch
-    skin: Rgb | None               # mean of cheeks and forehead, linear light 0..1
-    background: Rgb | None         # mean beside the head, linear light 0..1
-    sharpness: float               # variance of the Laplacian over the face, levels^2
+    skin: Rgb | None  # mean of cheeks and forehead, linear light 0..1
+    background: Rgb | None  # mean beside the head, linear light 0..1
+    sharpness: float  # variance of the Laplacian over the face, levels^2
     thumbnail: NDArray[np.float16] | None  # (30, 40) levels, see fingerprint.thumbnail
-    phash: int                     # 256 bits, see fingerprint.difference_hash
-    sha256: str                    # of the bytes as they came, hex
+    phash: int  # 256 bits, see fingerprint.difference_hash
+    sha256: str  # of the bytes as they came, hex
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
     """One request of the page: what its clock said and when the server got it."""
 
-    page: float    # s since the session's start, the page's clock
+    page: float  # s since the session's start, the page's clock
     server: float  # s since the session was made, the server's clock
 
 
@@ -87,7 +87,7 @@ class Transcript:
     frames: tuple[Frame, ...]
     asked: tuple[Asked, ...]
     beats: tuple[Beat, ...] = ()
-    camera: str = ""               # label the page declared; not to be trusted
+    camera: str = ""  # label the page declared; not to be trusted
     known: Known = field(default_factory=Known)
 
 
@@ -102,8 +102,8 @@ class Signal:
     score: float
     threshold: float
     better: Literal["higher", "lower"]
-    reason: str             # code for when it does not pass
-    decisive: bool = True   # False: raises a doubt (inconclusive) instead of a refusal
+    reason: str  # code for when it does not pass
+    decisive: bool = True  # False: raises a doubt (inconclusive) instead of a refusal
     detail: dict[str, float | str] = field(default_factory=dict)
 
     @property
@@ -120,7 +120,7 @@ class Signal:
 class Verdict:
     result: Result
     signals: tuple[Signal, ...]
-    best: int | None          # index of the frame for quality and match; None when refused
+    best: int | None  # index of the frame for quality and match; None when refused
 
     @property
     def reasons(self) -> tuple[str, ...]:

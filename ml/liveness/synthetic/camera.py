@@ -14,16 +14,16 @@ from ml.types import Pixels
 
 Floats = NDArray[np.float32]
 
-GAMMA = 2.2     # about sRGB's
-SPILL = 0.08    # of the face's share of screen light that reaches what is 1.2 m behind: (0.4 / 1.4)^2
+GAMMA = 2.2  # about sRGB's
+SPILL = 0.08  # of the face's share of screen light that reaches what is 1.2 m behind: (0.4 / 1.4)^2
 
 
 @dataclass(frozen=True)
 class Camera:
-    noise: float = 2.0      # levels, standard deviation of each pixel
-    quality: int = 82       # JPEG
-    rate: float = 10.0      # frames a second
-    jitter: float = 0.008   # s
+    noise: float = 2.0  # levels, standard deviation of each pixel
+    quality: int = 82  # JPEG
+    rate: float = 10.0  # frames a second
+    jitter: float = 0.008  # s
 
 
 def lit(levels: Floats, colour: Rgb, strength: float, body: Floats) -> Floats:

@@ -28,8 +28,17 @@ class Film:
     known_phash: tuple[int, ...] = ()
 
 
-def shoot(scene: Scene, performance: Performance, at: float, *, view: View, camera: Camera, rng: np.random.Generator,
-          everywhere: bool = False, dark: bool = False) -> Pixels:
+def shoot(
+    scene: Scene,
+    performance: Performance,
+    at: float,
+    *,
+    view: View,
+    camera: Camera,
+    rng: np.random.Generator,
+    everywhere: bool = False,
+    dark: bool = False,
+) -> Pixels:
     """One picture. everywhere: the tint lies on all of it; dark: no light of the screen at all."""
     levels, body = scene.picture(performance.pose(at), view, at)
     if not dark:
@@ -38,14 +47,32 @@ def shoot(scene: Scene, performance: Performance, at: float, *, view: View, came
     return exposed(levels, camera, rng)
 
 
-def film(scene: Scene, asked: Sequence[Asked], performance: Performance, *, rng: np.random.Generator,
-         view: View | None = None, camera: Camera | None = None, everywhere: bool = False, dark: bool = False) -> Film:
+def film(
+    scene: Scene,
+    asked: Sequence[Asked],
+    performance: Performance,
+    *,
+    rng: np.random.Generator,
+    view: View | None = None,
+    camera: Camera | None = None,
+    everywhere: bool = False,
+    dark: bool = False,
+) -> Film:
     camera, view = camera or Camera(), view or View()
-    times = [float(at + rng.uniform(-camera.jitter, camera.jitter))
-             for at in np.arange(0.1, asked[-1].until + 0.4, 1 / camera.rate)]
-    frames = tuple(Taken(at=at, data=encoded(shoot(scene, performance, at, view=view, camera=camera, rng=rng,
-                                                   everywhere=everywhere, dark=dark), camera.quality))
-                   for at in times)
+    times = [
+        float(at + rng.uniform(-camera.jitter, camera.jitter))
+        for at in np.arange(0.1, asked[-1].until + 0.4, 1 / camera.rate)
+    ]
+    frames = tuple(
+        Taken(
+            at=at,
+            data=encoded(
+                shoot(scene, performance, at, view=view, camera=camera, rng=rng, everywhere=everywhere, dark=dark),
+                camera.quality,
+            ),
+        )
+        for at in times
+    )
     return Film(frames=frames, asked=tuple(asked), beats=beats(asked, rng))
 
 

@@ -28,28 +28,37 @@ def rehearsed(challenge: Challenge, rng: np.random.Generator) -> tuple[Asked, ..
 class Manner:
     """One person's way: seconds and radians, about what people do."""
 
-    reaction: float = 0.5     # s, choice reaction with reading
-    moving: float = 0.7       # s, there
-    yaw: float = 0.42         # rad
-    pitch: float = 0.28       # rad
+    reaction: float = 0.5  # s, choice reaction with reading
+    moving: float = 0.7  # s, there
+    yaw: float = 0.42  # rad
+    pitch: float = 0.28  # rad
     near: float = 1.38
-    lag: float = 0.35         # s behind the point
+    lag: float = 0.35  # s behind the point
     light_delay: float = 0.14  # s: display and camera
-    light: float = 0.2        # of the room's light, for a full channel
-    sway: float = 0.015       # rad
+    light: float = 0.2  # of the room's light, for a full channel
+    sway: float = 0.015  # rad
 
     @classmethod
     def of(cls, rng: np.random.Generator) -> Manner:
         def between(low: float, high: float) -> float:
             return float(rng.uniform(low, high))
-        return cls(reaction=between(0.35, 0.75), moving=between(0.5, 0.85), yaw=between(0.32, 0.52),
-                   pitch=between(0.2, 0.35), near=between(1.3, 1.5), lag=between(0.25, 0.5),
-                   light_delay=between(0.08, 0.25), light=between(0.12, 0.3), sway=between(0.005, 0.02))
+
+        return cls(
+            reaction=between(0.35, 0.75),
+            moving=between(0.5, 0.85),
+            yaw=between(0.32, 0.52),
+            pitch=between(0.2, 0.35),
+            near=between(1.3, 1.5),
+            lag=between(0.25, 0.5),
+            light_delay=between(0.08, 0.25),
+            light=between(0.12, 0.3),
+            sway=between(0.005, 0.02),
+        )
 
 
 @dataclass(frozen=True)
 class Key:
-    at: float   # s
+    at: float  # s
     pose: Pose
 
 
@@ -98,8 +107,12 @@ class Performance:
 
     def _there_and_back(self, start: float, pose: Pose) -> None:
         there = start + self.manner.moving
-        self.keys += [Key(start, Pose()), Key(there, pose), Key(there + 0.35, pose),
-                      Key(there + 0.35 + self.manner.moving, Pose())]
+        self.keys += [
+            Key(start, Pose()),
+            Key(there, pose),
+            Key(there + 0.35, pose),
+            Key(there + 0.35 + self.manner.moving, Pose()),
+        ]
 
     def _follow(self, asked: Asked) -> None:
         pose = Pose()
@@ -115,9 +128,15 @@ class Performance:
         phase = np.random.default_rng(self.seed).uniform(0, 2 * np.pi, 4)
         a, b, c, d = (float(value) for value in np.sin(2 * np.pi * SWAYS * at + phase))
         sway = self.manner.sway
-        return replace(pose, yaw=pose.yaw + sway * a, pitch=pose.pitch + 0.6 * sway * b,
-                       roll=pose.roll + 0.5 * sway * c,
-                       x=pose.x + 2 * sway * c, y=pose.y + sway * d, near=pose.near * (1 + 0.4 * sway * b))
+        return replace(
+            pose,
+            yaw=pose.yaw + sway * a,
+            pitch=pose.pitch + 0.6 * sway * b,
+            roll=pose.roll + 0.5 * sway * c,
+            x=pose.x + 2 * sway * c,
+            y=pose.y + sway * d,
+            near=pose.near * (1 + 0.4 * sway * b),
+        )
 
 
 def _between(a: Pose, b: Pose, share: float) -> Pose:

@@ -14,8 +14,8 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)  # by identity: arrays have no equality to hash
 class Portrait:
-    pixels: Pixels    # (H, W, 3)
-    points: Points    # (5, 2) px of `pixels`
+    pixels: Pixels  # (H, W, 3)
+    points: Points  # (5, 2) px of `pixels`
 
     @property
     def unit(self) -> float:

@@ -18,30 +18,30 @@ from ml.liveness.synthetic.surface import Surface
 
 Floats = NDArray[np.float32]
 
-DISTANCE = 7.0   # of the face from the camera, eye distances: 45 cm
-PIVOT = 1.2      # the head turns about an axis this far behind the face
-COARSE = 4       # the flow is smooth: solve it on every fourth pixel
+DISTANCE = 7.0  # of the face from the camera, eye distances: 45 cm
+PIVOT = 1.2  # the head turns about an axis this far behind the face
+COARSE = 4  # the flow is smooth: solve it on every fourth pixel
 ROUNDS = 12
 
 
 @dataclass(frozen=True)
 class Pose:
-    yaw: float = 0.0     # rad, positive: to the subject's own left, which is right in the picture
-    pitch: float = 0.0   # rad, positive: up
-    roll: float = 0.0    # rad
-    x: float = 0.0       # eye distances, right
-    y: float = 0.0       # down
-    near: float = 1.0    # size over the size at the start: distance shrinks to DISTANCE / near
+    yaw: float = 0.0  # rad, positive: to the subject's own left, which is right in the picture
+    pitch: float = 0.0  # rad, positive: up
+    roll: float = 0.0  # rad
+    x: float = 0.0  # eye distances, right
+    y: float = 0.0  # down
+    near: float = 1.0  # size over the size at the start: distance shrinks to DISTANCE / near
 
 
 @dataclass(frozen=True)
 class View:
-    width: int = 480     # px
+    width: int = 480  # px
     height: int = 360
-    eyes: float = 62.0   # px between the eyes at the start
+    eyes: float = 62.0  # px between the eyes at the start
     pivot: float = PIVOT
-    x: float = 0.0       # eye distances: where the face is at the start, right of the middle
-    y: float = 0.0       # below it
+    x: float = 0.0  # eye distances: where the face is at the start, right of the middle
+    y: float = 0.0  # below it
 
     def grid(self, step: int = 1) -> tuple[Floats, Floats]:
         """Pixel centres in face coordinates."""
@@ -53,9 +53,9 @@ class View:
 
 @dataclass(frozen=True)
 class Layer:
-    colour: Floats   # (H, W, 3) levels
-    cover: Floats    # (H, W) 0..1
-    body: Floats     # (H, W) 0..1, the moving thing: where the screen's light falls
+    colour: Floats  # (H, W, 3) levels
+    cover: Floats  # (H, W) 0..1
+    body: Floats  # (H, W) 0..1, the moving thing: where the screen's light falls
 
 
 def render(portrait: Portrait, surface: Surface, pose: Pose, view: View) -> Layer:
@@ -78,9 +78,9 @@ def project(surface: Surface, pose: Pose, x: Floats, y: Floats, pivot: float = P
     scale = DISTANCE / near
     seen_x = (moved[..., 0] + pose.x) * scale
     seen_y = (moved[..., 1] + pose.y) * scale
-    rest = DISTANCE / (DISTANCE - pz)   # the photograph already shows the perspective of a straight look
+    rest = DISTANCE / (DISTANCE - pz)  # the photograph already shows the perspective of a straight look
     follow = surface.follows(x, y)
-    still = pose.near                   # what does not turn still comes nearer with the person
+    still = pose.near  # what does not turn still comes nearer with the person
     return (x * still + follow * (seen_x / rest - x * still), y * still + follow * (seen_y / rest - y * still))
 
 

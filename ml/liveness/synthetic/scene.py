@@ -39,10 +39,10 @@ class Print:
     """A photograph held before the lens, in front of a room; turns become what hands can do with paper."""
 
     portrait: Portrait
-    room: Portrait              # whose surroundings, blurred, are the room
+    room: Portrait  # whose surroundings, blurred, are the room
     sheet: Sheet
-    slides: bool = False        # moved about in place of turned
-    room_moves: float = 0.0     # eye distances: how far the room sways behind
+    slides: bool = False  # moved about in place of turned
+    room_moves: float = 0.0  # eye distances: how far the room sways behind
     behind: Portrait | None = None  # a living face that looks through the holes
 
     def picture(self, pose: Pose, view: View, at: float) -> tuple[Floats, Floats]:
@@ -66,7 +66,7 @@ def room(portrait: Portrait, view: View, shift: float = 0.0) -> Floats:
     image = Pillow.fromarray(portrait.pixels[:, ::-1]).filter(ImageFilter.GaussianBlur(portrait.unit * 0.6))
     wide = image.resize((int(view.width * 1.4), int(view.height * 1.1)))
     left = int(view.width * 0.2 + np.clip(shift * view.eyes, -view.width * 0.19, view.width * 0.19))
-    return np.asarray(wide, np.float32)[: view.height, left: left + view.width]
+    return np.asarray(wide, np.float32)[: view.height, left : left + view.width]
 
 
 def flat(portrait: Portrait) -> Sheet:

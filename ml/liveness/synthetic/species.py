@@ -96,8 +96,9 @@ def same_frames_encoded_anew(case: Case) -> Film:
     """The same, but every file is new; the look is known from the session that passed."""
     original = rendered_person(case)
     hashes = tuple(difference_hash(Bare().decode(frame.data).pixels) for frame in original.frames)
-    return replace(original, known_phash=hashes,
-                   frames=tuple(replace(f, data=encoded_again(f.data, 70)) for f in original.frames))
+    return replace(
+        original, known_phash=hashes, frames=tuple(replace(f, data=encoded_again(f.data, 70)) for f in original.frames)
+    )
 
 
 def frames_dropped(case: Case) -> Film:
@@ -147,16 +148,22 @@ def frozen(case: Case) -> Film:
     """One picture, encoded again for each frame."""
     whole = rendered_person(case)
     first = whole.frames[0].data
-    return replace(whole, frames=tuple(replace(frame, data=encoded_again(first, 60 + i % 36))
-                                       for i, frame in enumerate(whole.frames)))
+    return replace(
+        whole,
+        frames=tuple(replace(frame, data=encoded_again(first, 60 + i % 36)) for i, frame in enumerate(whole.frames)),
+    )
 
 
 def looped(case: Case) -> Film:
     """Two seconds of looking straight, over and over, encoded again."""
     whole = rendered_person(case)
-    return replace(whole, frames=tuple(
-        replace(frame, data=encoded_again(whole.frames[i % 20].data, 60 + i // 20 % 36))
-        for i, frame in enumerate(whole.frames)))
+    return replace(
+        whole,
+        frames=tuple(
+            replace(frame, data=encoded_again(whole.frames[i % 20].data, 60 + i // 20 % 36))
+            for i, frame in enumerate(whole.frames)
+        ),
+    )
 
 
 def face_exchanged(case: Case) -> Film:
@@ -164,8 +171,9 @@ def face_exchanged(case: Case) -> Film:
     whole = rendered_person(case)
     other = rendered_person(replace(case, portrait=case.stranger))
     until = whole.asked[0].until
-    return replace(whole, frames=tuple(a if a.at <= until else b
-                                       for a, b in zip(whole.frames, other.frames, strict=True)))
+    return replace(
+        whole, frames=tuple(a if a.at <= until else b for a, b in zip(whole.frames, other.frames, strict=True))
+    )
 
 
 BONA_FIDE: Callable[[Case], Film] = rendered_person
@@ -196,8 +204,15 @@ def _filmed(case: Case, scene: Scene, *, stronger: float = 1.0, everywhere: bool
     asked = rehearsed(case.challenge, rng)
     manner = Manner.of(rng)
     manner = replace(manner, yaw=manner.yaw * stronger, pitch=manner.pitch * stronger)
-    return film(scene, asked, Performance.of(asked, manner, case.seed), rng=rng, view=_place(case),
-                everywhere=everywhere, dark=dark)
+    return film(
+        scene,
+        asked,
+        Performance.of(asked, manner, case.seed),
+        rng=rng,
+        view=_place(case),
+        everywhere=everywhere,
+        dark=dark,
+    )
 
 
 def _place(case: Case) -> View:
@@ -210,8 +225,9 @@ def _recorded(case: Case, performed: Challenge) -> Film:
     """Frames of one challenge sent at another one's questions."""
     rng = case.rng
     asked, practised = rehearsed(case.challenge, rng), rehearsed(performed, case.rng)
-    return film(Person(case.portrait), asked, Performance.of(practised, Manner.of(rng), case.seed), rng=rng,
-                view=_place(case))
+    return film(
+        Person(case.portrait), asked, Performance.of(practised, Manner.of(rng), case.seed), rng=rng, view=_place(case)
+    )
 
 
 def _another(case: Case) -> Challenge:
@@ -228,5 +244,3 @@ def _recoloured(colours: tuple[str, ...], stream: Stream) -> tuple[str, ...]:
     for old in colours:
         names.append(stream.choice([name for name in SCREEN if name not in (*names[-1:], old)]))
     return tuple(names)
-
-

@@ -34,13 +34,13 @@ class Head:
     """
 
     nose: tuple[float, float]
-    tip: float = 0.32   # of the nose above the skull
+    tip: float = 0.32  # of the nose above the skull
 
     def place(self, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-        skull = -1.2 * np.tanh((0.5 * x ** 2 + 0.16 * y ** 2) / 1.2)  # flattens out behind the ears
+        skull = -1.2 * np.tanh((0.5 * x**2 + 0.16 * y**2) / 1.2)  # flattens out behind the ears
         nx, ny = x - self.nose[0], y - self.nose[1]
-        length = np.where(ny < 0, 0.42, 0.14)                          # the bridge rises slowly, the base falls fast
-        nose = self.tip * np.exp(-(nx / 0.2) ** 2 - (ny / length) ** 2)
+        length = np.where(ny < 0, 0.42, 0.14)  # the bridge rises slowly, the base falls fast
+        nose = self.tip * np.exp(-((nx / 0.2) ** 2) - (ny / length) ** 2)
         return x, y, (skull + nose).astype(np.float32)
 
     def follows(self, x: Floats, y: Floats) -> Floats:
@@ -54,7 +54,7 @@ class Head:
 class Sheet:
     """A print or a screen: flat, or bent round an upright axis with a radius in eye distances."""
 
-    reach: tuple[float, float, float, float]   # edges: left, top, right, bottom
+    reach: tuple[float, float, float, float]  # edges: left, top, right, bottom
     radius: float = float("inf")
 
     def place(self, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:

@@ -40,6 +40,7 @@ def case(cast: tuple[Observer, dict[str, Portrait]]) -> Callable[[int], Case]:
 @pytest.fixture(scope="session")
 def judged(cast: tuple[Observer, dict[str, Portrait]], case: Callable[[int], Case]) -> Judged:
     """What the judge says of a species' film for the challenge of a seed."""
+
     def made(species: Callable[[Case], Film], seed: int = 1) -> tuple[Transcript, Verdict]:
         transcript = transcript_of(species(case(seed)), case(seed), cast[0])
         return transcript, judge(transcript, same_face=SAME_FACE)

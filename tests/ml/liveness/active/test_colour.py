@@ -10,7 +10,7 @@ import pytest
 from ml.liveness.active import colour, draw
 from ml.liveness.active.types import Asked, Frame, Step
 
-SKIN = np.array([0.42, 0.24, 0.17])    # linear light
+SKIN = np.array([0.42, 0.24, 0.17])  # linear light
 WALL = np.array([0.5, 0.5, 0.45])
 
 
@@ -18,16 +18,40 @@ def a_step(number: int) -> Step:
     return next(s for s in draw.draw(draw.seed(f"n{number}", b"s")).steps if s.kind == "colours")
 
 
-def lit(shown: Step, asked: Step, *, delay: float = 0.2, strength: float = 0.2, spill: float = 0.08,
-        noise: float = 0.004, seed: int = 0) -> colour.Response:
+def lit(
+    shown: Step,
+    asked: Step,
+    *,
+    delay: float = 0.2,
+    strength: float = 0.2,
+    spill: float = 0.08,
+    noise: float = 0.004,
+    seed: int = 0,
+) -> colour.Response:
     """What `response` finds when a face is lit by one sequence and another was asked."""
     rng, frames = np.random.default_rng(seed), []
     for at in np.arange(0, asked.seconds, 0.1):
         light = strength * np.array(draw.colour_at(shown, at - delay))
-        skin, wall = (base * (1 + part * light) * (1 + rng.normal(0, noise, 3))
-                      for base, part in ((SKIN, 1.0), (WALL, spill)))
-        frames.append(Frame(at=float(at), width=1, height=1, faces=1, face=None, embedding=None, patch=None,
-                            skin=tuple(skin), background=tuple(wall), sharpness=0, thumbnail=None, phash=0, sha256=""))
+        skin, wall = (
+            base * (1 + part * light) * (1 + rng.normal(0, noise, 3)) for base, part in ((SKIN, 1.0), (WALL, spill))
+        )
+        frames.append(
+            Frame(
+                at=float(at),
+                width=1,
+                height=1,
+                faces=1,
+                face=None,
+                embedding=None,
+                patch=None,
+                skin=tuple(skin),
+                background=tuple(wall),
+                sharpness=0,
+                thumbnail=None,
+                phash=0,
+                sha256="",
+            )
+        )
     return colour.response(Asked(asked, 0.0), frames)
 
 
@@ -58,6 +82,22 @@ def test_no_light_at_all_is_weaker_than_the_weakest_believed():
 
 def test_a_face_that_fills_the_frame_leaves_the_background_unknown():
     asked = Asked(a_step(1), 0.0)
-    frames = [Frame(at=float(at), width=1, height=1, faces=1, face=None, embedding=None, patch=None, skin=tuple(SKIN),
-                    background=None, sharpness=0, thumbnail=None, phash=0, sha256="") for at in np.arange(0, 5, 0.1)]
+    frames = [
+        Frame(
+            at=float(at),
+            width=1,
+            height=1,
+            faces=1,
+            face=None,
+            embedding=None,
+            patch=None,
+            skin=tuple(SKIN),
+            background=None,
+            sharpness=0,
+            thumbnail=None,
+            phash=0,
+            sha256="",
+        )
+        for at in np.arange(0, 5, 0.1)
+    ]
     assert np.isnan(colour.response(asked, [replace(frame) for frame in frames]).background)

@@ -40,12 +40,16 @@ def test_who_does_as_asked_passes_and_the_best_frame_is_a_straight_look(passed):
     assert passed.frames[verdict.best].at <= passed.asked[0].until
 
 
-@pytest.mark.parametrize(("film", "reason"), [
-    (species.photo_rotated, "flat_face"),
-    (species.photo_bent, "flat_face"),
-    (species.puppet_unlit, "colour_response_absent"),
-    (species.other_colours, None),
-], ids=lambda value: getattr(value, "__name__", None))
+@pytest.mark.parametrize(
+    ("film", "reason"),
+    [
+        (species.photo_rotated, "flat_face"),
+        (species.photo_bent, "flat_face"),
+        (species.puppet_unlit, "colour_response_absent"),
+        (species.other_colours, None),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
 def test_an_attack_fails_for_the_reason_it_was_made_for(judged, film: Films, reason: str | None):
     _, verdict = judged(film, 2)
     assert verdict.result == "fail" and verdict.best is None
@@ -99,8 +103,9 @@ def test_another_face_in_a_few_frames_fails(passed):
     stranger = np.random.default_rng(1).normal(size=128).astype(np.float32)
     stranger /= np.linalg.norm(stranger)
     seen = [i for i, frame in enumerate(passed.frames) if frame.embedding is not None]
-    frames = tuple(replace(frame, embedding=stranger) if i in seen[-2:] else frame
-                   for i, frame in enumerate(passed.frames))
+    frames = tuple(
+        replace(frame, embedding=stranger) if i in seen[-2:] else frame for i, frame in enumerate(passed.frames)
+    )
     assert result(again(passed, frames=frames), "same_face") == "fail"
 
 
