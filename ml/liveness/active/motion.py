@@ -60,11 +60,8 @@ def track(transcript: Transcript) -> Track | None:
     parallax, tilt = np.full((len(frames), 2), np.nan), np.full(len(frames), np.nan)
     if chosen and best.patch is not None:
         nose = np.median(noses, axis=0)
-        shift = register.shifts(
-            np.stack([frames[i].patch for i in chosen]),
-            best.patch,  # type: ignore[misc]
-            (float(nose[0]), float(nose[1])),
-        )
+        patches = np.stack([patch for i in chosen if (patch := frames[i].patch) is not None])
+        shift = register.shifts(patches, best.patch, (float(nose[0]), float(nose[1])))
         good = shift.fit >= FIT
         parallax[chosen] = np.where(good[:, None], shift.parallax, np.nan)
         tilt[chosen] = np.where(good, shift.tilt, np.nan)
