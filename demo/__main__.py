@@ -77,10 +77,8 @@ def keep_up(console: Console) -> int:
         bar.update(task, completed=6, description="up")
     try:
         keys = remembered_keys(service)
-        reviewer = keys["reviewer"]
         console.print(f"""
   API         {service.url}/v1        docs {service.url}/v1/docs
-  Portal      {service.url}/portal    sign in as [bold]{reviewer["user"]}[/bold], password [bold]{reviewer["password"]}[/bold]
   Sandbox key [bold]{keys["sandbox"]["key"]}[/bold]
   Live key    [bold]{keys["live"]["key"]}[/bold]
   Logs        {HOME / "log"}
@@ -104,7 +102,7 @@ def remembered_keys(service: Service) -> dict:
     """The developer's bank is made once; its keys are kept in the state directory, readable by its owner only."""
     path = HOME / "developer-keys.json"
     if not path.exists():
-        made = json.loads(service.manage("provision", "Developer Bank", "--json", "--reviewer", "reviewer"))
+        made = json.loads(service.manage("provision", "Developer Bank", "--json"))
         path.touch(mode=0o600)
         path.write_text(json.dumps(made))
     return json.loads(path.read_text())

@@ -20,7 +20,7 @@ HALF = 0.5 + 0.5j  # px from a pixel's corner, where Pillow counts from, to its 
 class Similarity:
     """z -> turn * z + shift over complex pixels x + iy: rotation, uniform scale, translation."""
 
-    turn: complex   # |turn|: destination px per source px; angle: rotation
+    turn: complex  # |turn|: destination px per source px; angle: rotation
     shift: complex  # destination px
 
     @property
@@ -68,8 +68,14 @@ def warp(image: Pixels, fit: Similarity, size: int) -> Pixels:
         across, down = small[0] / patch.width, small[1] / patch.height
         patch = patch.resize(small, Pil.Resampling.BILINEAR)
     step_x, step_y = back, back * 1j
-    matrix = (step_x.real * across, step_y.real * across, origin.real * across,
-              step_x.imag * down, step_y.imag * down, origin.imag * down)
+    matrix = (
+        step_x.real * across,
+        step_y.real * across,
+        origin.real * across,
+        step_x.imag * down,
+        step_y.imag * down,
+        origin.imag * down,
+    )
     crop = patch.transform((size, size), Pil.Transform.AFFINE, matrix, Pil.Resampling.BILINEAR)
     return np.asarray(crop)
 
@@ -88,5 +94,9 @@ def _region(origin: complex, back: complex, size: int, shape: tuple[int, ...]) -
     corners = [origin + back * size * complex(x, y) for x in (0, 1) for y in (0, 1)]
     margin = MARGIN * max(1.0, abs(back))
     xs, ys = [corner.real for corner in corners], [corner.imag for corner in corners]
-    return (max(0, floor(min(xs) - margin)), max(0, floor(min(ys) - margin)),
-            min(shape[1], ceil(max(xs) + margin)), min(shape[0], ceil(max(ys) + margin)))
+    return (
+        max(0, floor(min(xs) - margin)),
+        max(0, floor(min(ys) - margin)),
+        min(shape[1], ceil(max(xs) + margin)),
+        min(shape[0], ceil(max(ys) + margin)),
+    )

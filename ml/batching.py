@@ -22,14 +22,14 @@ from ml.engine import EVERYTHING, Photo
 from ml.errors import EngineError
 from ml.types import Analysis, Want
 
-LARGEST = 32           # images in a batch: beyond it CPU rates are flat and a GPU's gain is below 10 %
-BRISK = 2.0            # s a batch should take at most: on slow processors large ones gain nothing and make all wait
-WAITING = 256          # jobs in the queue, each holding a decoded photo of up to 3 MB
-DEADLINE = 30.0        # s a caller waits; a verification's lease is three times that
-STUCK = 60.0           # s; the slowest batch accepted (32 x 12 MP on two busy cores) takes 20
+LARGEST = 32  # images in a batch: beyond it CPU rates are flat and a GPU's gain is below 10 %
+BRISK = 2.0  # s a batch should take at most: on slow processors large ones gain nothing and make all wait
+WAITING = 256  # jobs in the queue, each holding a decoded photo of up to 3 MB
+DEADLINE = 30.0  # s a caller waits; a verification's lease is three times that
+STUCK = 60.0  # s; the slowest batch accepted (32 x 12 MP on two busy cores) takes 20
 STDERR = 2  # the file descriptor
-STUCK_EXIT = 86        # exit status of a process that its watchdog ended: no shell or signal uses it
-GRACE = 5.0            # s after which a watchdog in C ends what even Python's threads cannot (it exits with 1)
+STUCK_EXIT = 86  # exit status of a process that its watchdog ended: no shell or signal uses it
+GRACE = 5.0  # s after which a watchdog in C ends what even Python's threads cannot (it exits with 1)
 
 Outcome = Analysis | EngineError
 
@@ -53,19 +53,28 @@ class Job:
 class Batcher:
     """Owns one thread that calls the engine, and one that watches it. `analyse` may be called from any number."""
 
-    def __init__(self, engine: Analyser, *, largest: int = LARGEST, waiting: int = WAITING, stuck: float = STUCK,
-                 end: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        engine: Analyser,
+        *,
+        largest: int = LARGEST,
+        waiting: int = WAITING,
+        stuck: float = STUCK,
+        end: Callable[[], None] | None = None,
+    ) -> None:
         """end: what to do about a stuck batch; None ends the process with STUCK_EXIT, and leases do the rest."""
         self._engine, self._largest, self._waiting, self._stuck = engine, largest, waiting, stuck
         self._end = end or end_process
         self._jobs: deque[Job] = deque()
         self._change = threading.Condition()
         self._closing = False
-        self._company = 1              # jobs seen around at once last time
-        self._pace = 0.0               # s per image, recent
+        self._company = 1  # jobs seen around at once last time
+        self._pace = 0.0  # s per image, recent
         self._began: float | None = None  # time.monotonic() of the running batch
-        self._threads = [threading.Thread(target=self._feed, name="batcher", daemon=True),
-                         threading.Thread(target=self._watch, name="batcher-watchdog", daemon=True)]
+        self._threads = [
+            threading.Thread(target=self._feed, name="batcher", daemon=True),
+            threading.Thread(target=self._watch, name="batcher-watchdog", daemon=True),
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -157,8 +166,13 @@ class Batcher:
             outcomes = self._engine.study([job.photo for job in jobs], jobs[0].wants)
         except Exception as error:  # the batch's neighbours must not pay for one photo: each gets its own run
             if len(jobs) == 1:
-                failure = error if isinstance(error, EngineError) else EngineError(
-                    "engine_failed", f"The engine failed on this image ({type(error).__name__}).", retryable=True)
+                failure = (
+                    error
+                    if isinstance(error, EngineError)
+                    else EngineError(
+                        "engine_failed", f"The engine failed on this image ({type(error).__name__}).", retryable=True
+                    )
+                )
                 failure.__cause__ = error if failure is not error else None
                 jobs[0].done.set_exception(failure)
                 return

@@ -17,12 +17,12 @@ from ml.types import Want
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    engine: float          # images/s, `analyse_many` by 32
-    saturated: float       # images/s, `callers` threads through the batcher
+    engine: float  # images/s, `analyse_many` by 32
+    saturated: float  # images/s, `callers` threads through the batcher
     callers: int
-    alone_direct: tuple[float, float]   # ms p50, p99: `analyse`, one at a time
+    alone_direct: tuple[float, float]  # ms p50, p99: `analyse`, one at a time
     alone_batched: tuple[float, float]  # ms p50, p99: through the batcher, one at a time
-    engine_cpu: float = float("nan")     # ms of this process's processor time for an image, helpers not counted
+    engine_cpu: float = float("nan")  # ms of this process's processor time for an image, helpers not counted
     saturated_cpu: float = float("nan")  # ms, ditto
 
     @property
@@ -41,8 +41,14 @@ class Rates:
         return self.alone_batched[1] / self.alone_direct[1]
 
 
-def measure(engine: Engine, images: Sequence[bytes], *, callers: int = 2 * LARGEST, rounds: int = 3,
-            wants: frozenset[Want] = EVERYTHING) -> Rates:
+def measure(
+    engine: Engine,
+    images: Sequence[bytes],
+    *,
+    callers: int = 2 * LARGEST,
+    rounds: int = 3,
+    wants: frozenset[Want] = EVERYTHING,
+) -> Rates:
     """images: at least 32 files; each round handles all of them, and rounds of both sides alternate,
     so that a busy machine slows both alike. Rates are of the middle round, processor time of the best."""
     batcher = Batcher(engine)
@@ -61,15 +67,21 @@ def measure(engine: Engine, images: Sequence[bytes], *, callers: int = 2 * LARGE
     finally:
         batcher.close()
     count = len(images)
-    return Rates(1000 * count / _middle(bare).wall, 1000 * count / _middle(shared).wall, callers,
-                 _percentiles(direct), _percentiles(batched),
-                 min(one.cpu for one in bare) / count, min(one.cpu for one in shared) / count)
+    return Rates(
+        1000 * count / _middle(bare).wall,
+        1000 * count / _middle(shared).wall,
+        callers,
+        _percentiles(direct),
+        _percentiles(batched),
+        min(one.cpu for one in bare) / count,
+        min(one.cpu for one in shared) / count,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
     wall: float  # ms
-    cpu: float   # ms, of this process
+    cpu: float  # ms, of this process
 
 
 def _spent(work: Callable[[], object]) -> Spent:
@@ -80,7 +92,7 @@ def _spent(work: Callable[[], object]) -> Spent:
 
 def _in_batches(engine: Engine, images: Sequence[bytes], wants: frozenset[Want]) -> None:
     for at in range(0, len(images), LARGEST):
-        engine.analyse_many(images[at: at + LARGEST], wants)
+        engine.analyse_many(images[at : at + LARGEST], wants)
 
 
 def _at_once(batcher: Batcher, images: Sequence[bytes], callers: int, wants: frozenset[Want]) -> None:

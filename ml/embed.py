@@ -33,7 +33,7 @@ class Recogniser:
 
     def embed(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
         """(N, D), unit length."""
-        parts = [self._run(np.stack(crops[at: at + self._most])) for at in range(0, len(crops), self._most)]
+        parts = [self._run(np.stack(crops[at : at + self._most])) for at in range(0, len(crops), self._most)]
         return np.concatenate(parts)
 
     def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

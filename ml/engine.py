@@ -1,7 +1,7 @@
 """One photograph in, everything we can say about it out: the whole inference story.
 
-    engine = Engine.from_packs(default_root(), device="cpu")
-    analysis = engine.analyse(data)
+engine = Engine.from_packs(default_root(), device="cpu")
+analysis = engine.analyse(data)
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ml.stopwatch import Stopwatch
 from ml.types import Analysis, Embedding, Face, Image, Measure, ModelRef, Pixels, Points, Want, eye_distance
 
 EVERYTHING: frozenset[Want] = frozenset(("detect", "quality", "liveness", "embed"))
-DETAIL = 1024   # px of longest side decoded at first: the detector works at 640, and most faces need no more
+DETAIL = 1024  # px of longest side decoded at first: the detector works at 640, and most faces need no more
 EVIDENCE = 112  # px, side of `Analysis.crop`
 EVIDENCE_TEMPLATE: Points = np.array(TEMPLATES["arcface-112"], np.float32)
 ROLES: tuple[Role, ...] = ("detector", "recogniser", "pad")
@@ -49,7 +49,7 @@ class Seen:
 
     image: Image
     faces: tuple[Face, ...]  # px of `image`, likeliest subject first
-    turned: int              # degrees, see `Analysis`
+    turned: int  # degrees, see `Analysis`
 
     def on(self, image: Image) -> Seen:
         """The same faces in the same photograph at another scale."""
@@ -60,15 +60,31 @@ class Seen:
 class Engine:
     """One device's models. Threads gain nothing by sharing it directly: `ml.batching` gathers them."""
 
-    def __init__(self, detector: Detector, recogniser: Recogniser, liveness: PassiveLiveness, *, decoder: Decoder,
-                 models: tuple[ModelRef, ...]) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        recogniser: Recogniser,
+        liveness: PassiveLiveness,
+        *,
+        decoder: Decoder,
+        models: tuple[ModelRef, ...],
+    ) -> None:
         self.models = models
         self.detector, self.recogniser, self.liveness, self.decoder = detector, recogniser, liveness, decoder
 
     @classmethod
-    def from_packs(cls, root: Path, *, device: str = "cpu", runtime: RuntimeName = "auto",
-                   precision: Precision = "fp32", threads: int | None = None, decoder: Decoder | None = None,
-                   allowed_licences: Collection[str] | None = None, candidate: Pack | None = None) -> Engine:
+    def from_packs(
+        cls,
+        root: Path,
+        *,
+        device: str = "cpu",
+        runtime: RuntimeName = "auto",
+        precision: Precision = "fp32",
+        threads: int | None = None,
+        decoder: Decoder | None = None,
+        allowed_licences: Collection[str] | None = None,
+        candidate: Pack | None = None,
+    ) -> Engine:
         """The packs in use under `root` (`python -m ml packs use`), on the device named, or an error.
 
         decoder: None starts `Caged()`, one helper per core. candidate: takes the place of the pack in use for
@@ -79,11 +95,13 @@ class Engine:
         if candidate is not None:
             packs[candidate.manifest.role] = (candidate,)
         recogniser = packs["recogniser"][0]
-        return cls(build_detector(packs["detector"][0], **options),
-                   Recogniser(recogniser, load(recogniser, **options)),
-                   PassiveLiveness([PadModel(pack, load(pack, **options)) for pack in packs["pad"]], fusion.read(root)),
-                   decoder=decoder or Caged(),
-                   models=tuple(pack.ref for group in packs.values() for pack in group))
+        return cls(
+            build_detector(packs["detector"][0], **options),
+            Recogniser(recogniser, load(recogniser, **options)),
+            PassiveLiveness([PadModel(pack, load(pack, **options)) for pack in packs["pad"]], fusion.read(root)),
+            decoder=decoder or Caged(),
+            models=tuple(pack.ref for group in packs.values() for pack in group),
+        )
 
     def analyse(self, data: bytes, wants: frozenset[Want] = EVERYTHING) -> Analysis:
         """Raises EngineError for what cannot be decoded; no face is not an error, see `Analysis`."""
@@ -110,8 +128,10 @@ class Engine:
         began = perf_counter()
         images = self.decoder.decode_many(batch, detail=DETAIL)
         share = 1000 * (perf_counter() - began) / max(len(batch), 1)
-        return [image if isinstance(image, EngineError) else Photo(data, image, share)
-                for data, image in zip(batch, images, strict=True)]
+        return [
+            image if isinstance(image, EngineError) else Photo(data, image, share)
+            for data, image in zip(batch, images, strict=True)
+        ]
 
     def study(self, photos: Sequence[Photo], wants: frozenset[Want] = EVERYTHING) -> list[Analysis | EngineError]:
         """Everything after decoding. Between stages, dictionaries lead from a photo's place to what is known of it."""
@@ -123,8 +143,10 @@ class Engine:
             seen = self._look_again(self._in_full_detail(seen, photos, errors))
         subjects = {place: Subject(one.image, one.faces[0]) for place, one in seen.items() if one.faces}
         with watch("align", subjects):
-            crops = {place: align(one.image.pixels, one.face.landmarks, EVIDENCE_TEMPLATE, EVIDENCE)
-                     for place, one in subjects.items()}
+            crops = {
+                place: align(one.image.pixels, one.face.landmarks, EVIDENCE_TEMPLATE, EVIDENCE)
+                for place, one in subjects.items()
+            }
 
         quality: dict[int, tuple[Measure, ...]] = {}
         if "quality" in wants:
@@ -139,19 +161,31 @@ class Engine:
             with watch("embed", subjects):
                 embeddings = self._embed(subjects)
 
-        return [errors[place] if place in errors else
-                summarise(seen[place], crop=crops.get(place), quality=quality.get(place, ()),
-                          liveness=liveness.get(place, Liveness()), embedding=embeddings.get(place),
-                          models=self.models, milliseconds={"decode": photo.milliseconds} | watch.shares(place))
-                for place, photo in enumerate(photos)]
+        return [
+            errors[place]
+            if place in errors
+            else summarise(
+                seen[place],
+                crop=crops.get(place),
+                quality=quality.get(place, ()),
+                liveness=liveness.get(place, Liveness()),
+                embedding=embeddings.get(place),
+                models=self.models,
+                milliseconds={"decode": photo.milliseconds} | watch.shares(place),
+            )
+            for place, photo in enumerate(photos)
+        ]
 
     def _detect(self, photos: Sequence[Photo]) -> dict[int, Seen]:
         detections = self.detector.detect([photo.image.pixels for photo in photos])
-        return {place: Seen(photo.image, one.faces, one.turned)
-                for place, (photo, one) in enumerate(zip(photos, detections, strict=True))}
+        return {
+            place: Seen(photo.image, one.faces, one.turned)
+            for place, (photo, one) in enumerate(zip(photos, detections, strict=True))
+        }
 
-    def _in_full_detail(self, seen: dict[int, Seen], photos: Sequence[Photo],
-                        errors: dict[int, EngineError]) -> dict[int, Seen]:
+    def _in_full_detail(
+        self, seen: dict[int, Seen], photos: Sequence[Photo], errors: dict[int, EngineError]
+    ) -> dict[int, Seen]:
         """The same, decoded again at more detail where the face is smaller than the recogniser's crop."""
         closer = {}
         for place, one in seen.items():
@@ -169,10 +203,13 @@ class Engine:
     def _look_again(self, seen: dict[int, Seen]) -> dict[int, Seen]:
         """The same, with the points of small and leaning subjects found anew in a closer view."""
         shown = {place: one for place, one in seen.items() if one.faces}
-        subjects = look_again(self.detector.finder, [one.image.pixels for one in shown.values()],
-                              [one.faces[0] for one in shown.values()])
-        return seen | {place: replace(one, faces=(subject, *one.faces[1:]))
-                       for (place, one), subject in zip(shown.items(), subjects, strict=True)}
+        subjects = look_again(
+            self.detector.finder, [one.image.pixels for one in shown.values()], [one.faces[0] for one in shown.values()]
+        )
+        return seen | {
+            place: replace(one, faces=(subject, *one.faces[1:]))
+            for (place, one), subject in zip(shown.items(), subjects, strict=True)
+        }
 
     def _embed(self, subjects: dict[int, Subject]) -> dict[int, Embedding]:
         if not subjects:
@@ -194,12 +231,30 @@ def open_roles(root: Path, allowed: Collection[str]) -> dict[Role, tuple[Pack, .
     return packs
 
 
-def summarise(seen: Seen, *, crop: Pixels | None, quality: tuple[Measure, ...], liveness: Liveness,
-              embedding: Embedding | None, models: tuple[ModelRef, ...], milliseconds: dict[str, float]) -> Analysis:
+def summarise(
+    seen: Seen,
+    *,
+    crop: Pixels | None,
+    quality: tuple[Measure, ...],
+    liveness: Liveness,
+    embedding: Embedding | None,
+    models: tuple[ModelRef, ...],
+    milliseconds: dict[str, float],
+) -> Analysis:
     """What the stages found, in px of the source photograph."""
     faces = tuple(rescale(face, 1 / seen.image.scale) for face in seen.faces)
     return Analysis(
-        width=seen.image.source_width, height=seen.image.source_height, turned=seen.turned,
-        faces=faces, face=faces[0] if faces else None, crop=crop, quality=quality, embedding=embedding,
-        pad=liveness.scores, live=liveness.live, pad_refused=liveness.refused,
-        models=models, milliseconds=milliseconds)
+        width=seen.image.source_width,
+        height=seen.image.source_height,
+        turned=seen.turned,
+        faces=faces,
+        face=faces[0] if faces else None,
+        crop=crop,
+        quality=quality,
+        embedding=embedding,
+        pad=liveness.scores,
+        live=liveness.live,
+        pad_refused=liveness.refused,
+        models=models,
+        milliseconds=milliseconds,
+    )

@@ -21,5 +21,6 @@ class Stopwatch:
 
     def shares(self, place: int) -> dict[str, float]:
         """Stage -> ms for the image at `place`, of those stages that it took part in."""
-        return {stage: 1000 * seconds / len(places)
-                for stage, (seconds, places) in self._spent.items() if place in places}
+        return {
+            stage: 1000 * seconds / len(places) for stage, (seconds, places) in self._spent.items() if place in places
+        }

@@ -143,13 +143,14 @@ class Service:
     def _prepare(self) -> None:
         """Migrate and import models, unless nothing changed since the last time."""
         stamp = self.stack.state / "migrated"  # beside the data it speaks of
-        now = migrations_digest()
+        now = digest_of("kyc/*/migrations/*.py", "requirements/dev.lock")
         if not stamp.exists() or stamp.read_text() != now:
             self.say("migrating the database")
             self.manage("migrate", "--database", "owner", "--no-input", owner=True)
             stamp.write_text(now)
         packs = Path(os.environ.get("VOUCH_PACKS") or self.home / "packs")
-        if not (packs / "active.toml").exists():
+        imported, shipped = packs / "imported", digest_of("ml/packs/manifests/*")
+        if not imported.exists() or imported.read_text() != shipped:
             self.say("importing the default models")
             env = self.env(cross_tenant=False, process="packs")
             done = subprocess.run(
@@ -158,6 +159,7 @@ class Service:
             )  # fmt: skip
             if done.returncode:
                 raise StackError(f"importing the default models failed:\n{done.stderr[-2000:]}")
+            imported.write_text(shipped)
 
     def _wait_ready(self) -> None:
         self.say("waiting for the web server and the workers")
@@ -198,10 +200,10 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
-def migrations_digest() -> str:
-    """Changes when any migration does."""
+def digest_of(*patterns: str) -> str:
+    """Changes when any file of the checkout that matches does."""
     whole = hashlib.sha256()
-    for path in [*sorted(ROOT.glob("kyc/*/migrations/*.py")), ROOT / "requirements" / "dev.lock"]:
+    for path in sorted(path for pattern in patterns for path in ROOT.glob(pattern)):
         whole.update(path.name.encode() + path.read_bytes())
     return whole.hexdigest()
 

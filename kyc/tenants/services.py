@@ -64,12 +64,7 @@ def issue_key(
 def rotate_key(*, key_id: str, now: datetime, overlap: timedelta = OVERLAP) -> IssuedKey:
     """A successor with the same name and scopes; the old key ends after the overlap."""
     with atomic():
-        old = (
-            ApiKey.objects.select_for_update()
-            .select_related("tenant")
-            .filter(pk=key_id, revoked_at=None)
-            .first()
-        )
+        old = ApiKey.objects.select_for_update().select_related("tenant").filter(pk=key_id, revoked_at=None).first()
         if old is None:
             raise NotFound()
         issued = issue_key(tenant=old.tenant, name=old.name, scopes=old.scopes, now=now, rotated_from=old)

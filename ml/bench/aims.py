@@ -23,7 +23,7 @@ PEERS_OF_STAGES = (  # stage, peer, in words
 class Aim:
     what: str
     wanted: str
-    reached: float | None   # None: not measured
+    reached: float | None  # None: not measured
     met: bool | None
     note: str = ""
 
@@ -37,15 +37,23 @@ def at_most(what: str, reached: float | None, wanted: float, note: str = "") -> 
 
 
 def aims(run: Findings) -> list[Aim]:
-    found = [_pipeline(run.stages, run.peers, "dlib_end_to_end", "its faces from 40 px, as users set it; no landmarks"),
-             _pipeline(run.stages, run.peers, "dlib_end_to_end_80px", "its faces from 80 px only; no landmarks")]
+    found = [
+        _pipeline(run.stages, run.peers, "dlib_end_to_end", "its faces from 40 px, as users set it; no landmarks"),
+        _pipeline(run.stages, run.peers, "dlib_end_to_end_80px", "its faces from 80 px only; no landmarks"),
+    ]
     found += [_beside(run, stage, peer, what) for stage, peer, what in PEERS_OF_STAGES]
     found += [_fastest(name, run.networks, run.peers) for name in dict.fromkeys(_label(one) for one in run.networks)]
-    found += [_of_the_limit(run.networks, run.recogniser), *_decode(run.stages, run.cage, run.peers),
-              _post(run.detection), *_cage(run.cage)]
+    found += [
+        _of_the_limit(run.networks, run.recogniser),
+        *_decode(run.stages, run.cage, run.peers),
+        _post(run.detection),
+        *_cage(run.cage),
+    ]
     if run.batching:
-        found += [at_least("micro-batching at saturation / bare engine", run.batching.share, 0.9),
-                  at_most("one job at a time, p99 batched / direct", run.batching.slowdown, 1.5)]
+        found += [
+            at_least("micro-batching at saturation / bare engine", run.batching.share, 0.9),
+            at_most("one job at a time, p99 batched / direct", run.batching.slowdown, 1.5),
+        ]
     return [*found, _gpu(run.gpu), *_overlap(run)]
 
 
@@ -85,18 +93,30 @@ def _of_the_limit(networks: Sequence[NetworkRun], recogniser: str) -> Aim:
     if largest is None:
         return at_least("recogniser / measured matrix peak", None, 0.5)
     share = largest.work * 1000 * largest.sample.batch / largest.sample.fastest / largest.ceiling
-    return at_least(f"recogniser at batch {largest.sample.batch} / measured matrix peak", share, 0.5,
-                    f"{largest.work:.2f} GFLOP an image")
+    return at_least(
+        f"recogniser at batch {largest.sample.batch} / measured matrix peak",
+        share,
+        0.5,
+        f"{largest.work:.2f} GFLOP an image",
+    )
 
 
 def _decode(stages: Sequence[Sample], cage: Mapping[str, Sample], peers: Mapping[str, Peer]) -> list[Aim]:
     rows = []
-    for what, ours, name in (("12 MP in full", _stage(stages, "decode, 12 MP in full", 1), "simplejpeg_full"),
-                             ("640 px", cage.get("bare, one"), "simplejpeg_vga")):
+    for what, ours, name in (
+        ("12 MP in full", _stage(stages, "decode, 12 MP in full", 1), "simplejpeg_full"),
+        ("640 px", cage.get("bare, one"), "simplejpeg_vga"),
+    ):
         peer = peers.get(name)
         ratio = peer.fastest / ours.fastest if ours and peer and peer.fastest else None
-        rows.append(at_least(f"decode {what} / simplejpeg", ratio, 0.9,
-                             "ours also checks the header, turns upright and looks for colour"))
+        rows.append(
+            at_least(
+                f"decode {what} / simplejpeg",
+                ratio,
+                0.9,
+                "ours also checks the header, turns upright and looks for colour",
+            )
+        )
     return rows
 
 
@@ -111,14 +131,20 @@ def _cage(cage: Mapping[str, Sample]) -> list[Aim]:
         return []
     extra = cage["caged, one"].p50 - cage["bare, one"].p50
     share = cage["caged, 32"].rate / cage["bare, 32"].rate
-    return [Aim("decode in a cage, extra ms per photograph", "shown", extra, None),
-            at_least("decode in a cage, throughput / bare", share, 0.9, "helpers run beside each other")]
+    return [
+        Aim("decode in a cage, extra ms per photograph", "shown", extra, None),
+        at_least("decode in a cage, throughput / bare", share, 0.9, "helpers run beside each other"),
+    ]
 
 
 def _gpu(gpu: Sequence[GpuRun]) -> Aim:
     best = max(gpu, key=lambda run: run.share, default=None)
-    return at_least("GPU: recogniser at batch 64 / measured matrix peak", best.share if best else None, 0.25,
-                    f"{best.precision}, {best.layout}" if best else "no GPU here, not measured")
+    return at_least(
+        "GPU: recogniser at batch 64 / measured matrix peak",
+        best.share if best else None,
+        0.25,
+        f"{best.precision}, {best.layout}" if best else "no GPU here, not measured",
+    )
 
 
 def _overlap(run: Findings) -> list[Aim]:

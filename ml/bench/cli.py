@@ -25,10 +25,15 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ml bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true",
-                        help="about a minute: batches 1 and 8, the packs in use, no peers")
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall",
-                        help="cpu: processor time on one thread, for ratios on a machine that others use too")
+    parser.add_argument(
+        "--quick", action="store_true", help="about a minute: batches 1 and 8, the packs in use, no peers"
+    )
+    parser.add_argument(
+        "--clock",
+        choices=("wall", "cpu"),
+        default="wall",
+        help="cpu: processor time on one thread, for ratios on a machine that others use too",
+    )
     parser.add_argument("--seconds", type=float, help="per subject; default 2, with --quick 0.3")
     parser.add_argument("--packs", nargs="+", metavar="PACK", help="networks to measure; default: all installed")
     parser.add_argument("--photos", type=Path, help="folder of JPEG portraits, one face each")

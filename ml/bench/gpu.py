@@ -17,7 +17,7 @@ from ml.packs import Pack
 from ml.runtime.torch import build
 
 BATCH = 64
-SIDE = 8192          # matrices of this side fill any current GPU
+SIDE = 8192  # matrices of this side fill any current GPU
 WARM, CALLS = 20, 100
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -26,12 +26,12 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 class GpuRun:
     pack: str
     precision: str
-    layout: str       # "contiguous", "channels_last"
-    graph: bool       # replayed as a CUDA graph
+    layout: str  # "contiguous", "channels_last"
+    graph: bool  # replayed as a CUDA graph
     milliseconds: float
-    rate: float       # images/s
-    share: float      # of the measured matrix peak at this precision
-    memory: float     # MB, peak allocated
+    rate: float  # images/s
+    share: float  # of the measured matrix peak at this precision
+    memory: float  # MB, peak allocated
 
 
 def run(pack: Pack, *, tell: Callable[[str], None]) -> list[GpuRun]:
@@ -43,8 +43,10 @@ def run(pack: Pack, *, tell: Callable[[str], None]) -> list[GpuRun]:
         peak = matrix_peak(dtype)
         for layout in (torch.contiguous_format, torch.channels_last):
             for graph in (False, True):
-                tell(f"GPU: {precision}, {'channels_last' if layout is torch.channels_last else 'contiguous'}"
-                     f"{', graph' if graph else ''}")
+                tell(
+                    f"GPU: {precision}, {'channels_last' if layout is torch.channels_last else 'contiguous'}"
+                    f"{', graph' if graph else ''}"
+                )
                 runs.append(_one(pack, precision, layout, graph=graph, peak=peak))
     return runs
 
@@ -52,7 +54,7 @@ def run(pack: Pack, *, tell: Callable[[str], None]) -> list[GpuRun]:
 def matrix_peak(dtype: torch.dtype) -> float:
     """FLOP/s of the best matrix product, TF32 off for float32 as in the networks."""
     a, b = (torch.randn(SIDE, SIDE, device="cuda", dtype=dtype) for _ in range(2))
-    return 2 * SIDE ** 3 / (_milliseconds(lambda: a @ b) / 1000)
+    return 2 * SIDE**3 / (_milliseconds(lambda: a @ b) / 1000)
 
 
 def _one(pack: Pack, precision: str, layout: torch.memory_format, *, graph: bool, peak: float) -> GpuRun:
@@ -64,10 +66,16 @@ def _one(pack: Pack, precision: str, layout: torch.memory_format, *, graph: bool
         call = _captured(module, given) if graph else (lambda: module(given))
         spent = _milliseconds(call)
     rate = 1000 * BATCH / spent
-    return GpuRun(pack=pack.manifest.name, precision=precision,
-                  layout="channels_last" if layout is torch.channels_last else "contiguous", graph=graph,
-                  milliseconds=spent, rate=rate, share=rate * flops(pack, "") * 1e9 / peak,
-                  memory=torch.cuda.max_memory_allocated() / 1e6)
+    return GpuRun(
+        pack=pack.manifest.name,
+        precision=precision,
+        layout="channels_last" if layout is torch.channels_last else "contiguous",
+        graph=graph,
+        milliseconds=spent,
+        rate=rate,
+        share=rate * flops(pack, "") * 1e9 / peak,
+        memory=torch.cuda.max_memory_allocated() / 1e6,
+    )
 
 
 def _captured(module: torch.nn.Module, given: torch.Tensor) -> Callable[[], object]:

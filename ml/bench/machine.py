@@ -16,19 +16,19 @@ from ml.bench.timing import CLOCKS
 
 SIDES = (512, 1024, 2048)  # matrix sides tried; larger ones gained nothing on up to 64 cores and take long on two
 Clock = Callable[[], float]
-COPY = 256 << 20           # bytes: beyond any last-level cache
+COPY = 256 << 20  # bytes: beyond any last-level cache
 
 
 @dataclass(frozen=True)
 class Machine:
     processor: str
-    cores: int                 # that this process may use
-    threads: int               # that torch uses
-    memory: float              # GB
-    gemm: float                # GFLOP/s, float32, best of `SIDES`
-    gemm_one: float            # GFLOP/s on one thread
-    bandwidth: float           # GB/s, read + written by a copy
-    others: float              # share of all cores that other processes used while we measured, 0..1
+    cores: int  # that this process may use
+    threads: int  # that torch uses
+    memory: float  # GB
+    gemm: float  # GFLOP/s, float32, best of `SIDES`
+    gemm_one: float  # GFLOP/s on one thread
+    bandwidth: float  # GB/s, read + written by a copy
+    others: float  # share of all cores that other processes used while we measured, 0..1
     versions: dict[str, str]
 
 
@@ -39,11 +39,18 @@ def describe(*, seconds: float, clock: str = "wall") -> Machine:
     # where others hold a core, two threads wait for each other and one is the better limit
     gemm = one if torch.get_num_threads() == 1 else max(one, _gemm(seconds, torch.get_num_threads(), now))
     bandwidth = _bandwidth(seconds / 2, now)
-    return Machine(processor=_processor(), cores=len(os.sched_getaffinity(0)), threads=torch.get_num_threads(),
-                   memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, gemm=gemm, gemm_one=one,
-                   bandwidth=bandwidth, others=others(before),
-                   versions={name: version(name) for name in ("torch", "onnxruntime", "numpy", "pillow")}
-                   | {"python": platform.python_version()})
+    return Machine(
+        processor=_processor(),
+        cores=len(os.sched_getaffinity(0)),
+        threads=torch.get_num_threads(),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9,
+        gemm=gemm,
+        gemm_one=one,
+        bandwidth=bandwidth,
+        others=others(before),
+        versions={name: version(name) for name in ("torch", "onnxruntime", "numpy", "pillow")}
+        | {"python": platform.python_version()},
+    )
 
 
 def _gemm(seconds: float, threads: int, now: Clock) -> float:
@@ -58,7 +65,7 @@ def _gemm(seconds: float, threads: int, now: Clock) -> float:
 def _gemm_of(side: int, seconds: float, now: Clock) -> float:
     a, b = torch.randn(side, side), torch.randn(side, side)
     out = torch.empty(side, side)
-    return 2 * side ** 3 / _best(lambda: torch.mm(a, b, out=out), seconds, now) / 1e9
+    return 2 * side**3 / _best(lambda: torch.mm(a, b, out=out), seconds, now) / 1e9
 
 
 def _bandwidth(seconds: float, now: Clock) -> float:

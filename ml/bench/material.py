@@ -12,15 +12,15 @@ from PIL import Image as Pil
 from ml.errors import EngineError
 
 PORTRAITS = Path(__file__).resolve().parents[2] / "tests" / "photos"
-VGA = (480, 640)       # px, a webcam held upright; MTCNN's and YuNet's usual benchmark size
-PHONE = (3000, 4000)   # px, 12 megapixels
+VGA = (480, 640)  # px, a webcam held upright; MTCNN's and YuNet's usual benchmark size
+PHONE = (3000, 4000)  # px, 12 megapixels
 ONE_FACE = ("biden.jpg", "collins.jpg", "obama.jpg", "obama2.jpg")
-QUALITY = 90           # JPEG, as phones write
+QUALITY = 90  # JPEG, as phones write
 
 
 @dataclass(frozen=True)
 class Material:
-    vga: list[bytes]    # JPEG, one face each
+    vga: list[bytes]  # JPEG, one face each
     phone: list[bytes]  # JPEG, 12 megapixels
 
 

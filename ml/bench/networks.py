@@ -26,11 +26,11 @@ WINDOW = {"pnet": 240, "rnet": 24, "onet": 48}  # px; P-Net sees a pyramid, of w
 class NetworkRun:
     pack: str
     part: str
-    runtime: str      # "torch", "onnx"
-    chosen: bool      # what the engine would take
-    work: float       # GFLOP per image (multiply and add counted apart)
+    runtime: str  # "torch", "onnx"
+    chosen: bool  # what the engine would take
+    work: float  # GFLOP per image (multiply and add counted apart)
     sample: Sample
-    ceiling: float    # GFLOP/s of the machine's best matrix product
+    ceiling: float  # GFLOP/s of the machine's best matrix product
 
     @property
     def gflops(self) -> float:
@@ -42,13 +42,20 @@ class NetworkRun:
         return self.gflops / self.ceiling
 
 
-def run(packs: Sequence[Pack], *, batches: Sequence[int], seconds: float, ceiling: float, clock: str,
-        tell: Callable[[str], None], **options: Any) -> list[NetworkRun]:
+def run(
+    packs: Sequence[Pack],
+    *,
+    batches: Sequence[int],
+    seconds: float,
+    ceiling: float,
+    clock: str,
+    tell: Callable[[str], None],
+    **options: Any,
+) -> list[NetworkRun]:
     runs = []
     for pack in packs:
         for part in parts(pack):
-            work, chosen = flops(pack, part), choose(pack, part=part, device=options["device"],
-                                                     precision="fp32")
+            work, chosen = flops(pack, part), choose(pack, part=part, device=options["device"], precision="fp32")
             loaded = dict(_loaded(pack, part, options))
             for batch in batches:
                 tell(f"{pack.manifest.name} {part}, batch {batch}")
@@ -89,8 +96,10 @@ def _loaded(pack: Pack, part: str, options: dict[str, Any]) -> Iterator[tuple[st
             continue  # a pack may know one runtime only
 
 
-def _raced(loaded: dict[str, Any], size: tuple[int, int, int], batch: int, seconds: float,
-           clock: str) -> dict[str, Sample]:
+def _raced(
+    loaded: dict[str, Any], size: tuple[int, int, int], batch: int, seconds: float, clock: str
+) -> dict[str, Sample]:
     given = np.random.default_rng(0).random((batch, *size), np.float32)
-    return measure({name: partial(network, given) for name, network in loaded.items()}, batch=batch, seconds=seconds,
-                   clock=clock)
+    return measure(
+        {name: partial(network, given) for name, network in loaded.items()}, batch=batch, seconds=seconds, clock=clock
+    )

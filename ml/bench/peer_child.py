@@ -17,8 +17,15 @@ def main() -> None:
     global now
     now = time.process_time if job["clock"] == "cpu" else time.perf_counter
     found = {}
-    peers = (simplejpeg_full, simplejpeg_vga, dlib_hog, dlib_resnet, dlib_end_to_end, dlib_end_to_end_80px,
-             opencv_yunet)
+    peers = (
+        simplejpeg_full,
+        simplejpeg_vga,
+        dlib_hog,
+        dlib_resnet,
+        dlib_end_to_end,
+        dlib_end_to_end_80px,
+        opencv_yunet,
+    )
     for name, peer in [*((peer.__name__, peer) for peer in peers), *openvino(job)]:
         try:
             found[name] = peer(job)
@@ -41,18 +48,21 @@ def timed(work, seconds, *, package, batch=1):
 
 def simplejpeg_full(job):
     import simplejpeg
+
     data = Path(job["phone"][0]).read_bytes()
     return timed(lambda: simplejpeg.decode_jpeg(data, "RGB"), job["seconds"], package="simplejpeg")
 
 
 def simplejpeg_vga(job):
     import simplejpeg
+
     data = Path(job["vga"][0]).read_bytes()
     return timed(lambda: simplejpeg.decode_jpeg(data, "RGB"), job["seconds"], package="simplejpeg")
 
 
 def dlib_hog(job):
     import dlib
+
     detector, image = dlib.get_frontal_face_detector(), dlib.load_rgb_image(job["vga"][0])
     return timed(lambda: detector(image), job["seconds"], package="dlib-bin")
 
@@ -60,6 +70,7 @@ def dlib_hog(job):
 def dlib_resnet(job):
     import dlib
     import numpy as np
+
     model = dlib.face_recognition_model_v1(job["files"]["dlib"])
     chip = np.random.default_rng(0).integers(0, 255, (150, 150, 3), np.uint8)
     return timed(lambda: model.compute_face_descriptor(chip), job["seconds"], package="dlib-bin")
@@ -80,6 +91,7 @@ def dlib_end_to_end_80px(job):
 
 def _dlib_whole(job, *, enlarge):
     import dlib
+
     detector, model = dlib.get_frontal_face_detector(), dlib.face_recognition_model_v1(job["files"]["dlib"])
 
     def one(path):
@@ -93,6 +105,7 @@ def _dlib_whole(job, *, enlarge):
 
 def opencv_yunet(job):
     import cv2
+
     if job["clock"] == "cpu":
         cv2.setNumThreads(1)
     image = cv2.imread(job["vga"][0])
@@ -109,6 +122,7 @@ def _on_openvino(name, path, shape):
     def work(job):
         import numpy as np
         import openvino
+
         core = openvino.Core()
         model = core.read_model(path)
         model.reshape(shape)

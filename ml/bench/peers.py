@@ -15,8 +15,10 @@ from ml.bench.material import Material
 from ml.errors import EngineError
 
 PACKAGES = ("dlib-bin", "opencv-python-headless", "simplejpeg", "openvino", "numpy")
-ABSENT = {"facenet-pytorch (MTCNN)": "it imports torchvision, whose wheels bring a torch build of their own; MTCNN is "
-                                     "compared with itself under ONNX Runtime instead"}
+ABSENT = {
+    "facenet-pytorch (MTCNN)": "it imports torchvision, whose wheels bring a torch build of their own; MTCNN is "
+    "compared with itself under ONNX Runtime instead"
+}
 CHILD = Path(__file__).with_name("peer_child.py")
 INSTALL_SECONDS = 600
 
@@ -26,7 +28,7 @@ class Peer:
     """What one peer took; `error` says why it was not measured."""
 
     name: str
-    p50: float | None = None      # ms per call
+    p50: float | None = None  # ms per call
     fastest: float | None = None  # ms
     batch: int = 1
     error: str | None = None
@@ -46,16 +48,33 @@ def environment(home: Path, tell: Callable[[str], None]) -> Path:
     return python
 
 
-def run(python: Path, material: Material, *, seconds: float, clock: str, files: dict[str, Path],
-        onnx: Mapping[str, tuple[Path, Sequence[int]]]) -> dict[str, Peer]:
+def run(
+    python: Path,
+    material: Material,
+    *,
+    seconds: float,
+    clock: str,
+    files: dict[str, Path],
+    onnx: Mapping[str, tuple[Path, Sequence[int]]],
+) -> dict[str, Peer]:
     """`files`: weights that peers read (dlib's ResNet, YuNet's ONNX); `onnx`: graphs for OpenVINO with input shapes."""
     with tempfile.TemporaryDirectory(prefix="vouch-peers-") as folder:
-        job = {"seconds": seconds, "clock": clock, "vga": _written(Path(folder), "vga", material.vga),
-               "phone": _written(Path(folder), "phone", material.phone[:1]),
-               "files": {name: str(path) for name, path in files.items()},
-               "onnx": {name: [str(path), list(shape)] for name, (path, shape) in onnx.items()}}
-        done = subprocess.run([str(python), str(CHILD)], input=json.dumps(job), capture_output=True, text=True,
-                              timeout=INSTALL_SECONDS, check=False)
+        job = {
+            "seconds": seconds,
+            "clock": clock,
+            "vga": _written(Path(folder), "vga", material.vga),
+            "phone": _written(Path(folder), "phone", material.phone[:1]),
+            "files": {name: str(path) for name, path in files.items()},
+            "onnx": {name: [str(path), list(shape)] for name, (path, shape) in onnx.items()},
+        }
+        done = subprocess.run(
+            [str(python), str(CHILD)],
+            input=json.dumps(job),
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_SECONDS,
+            check=False,
+        )
     if done.returncode:
         raise EngineError("bench_peers", f"the peers' process failed: {done.stderr.strip()[-400:]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -72,5 +91,6 @@ def _written(folder: Path, name: str, images: Sequence[bytes]) -> list[str]:
 def _do(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     if done.returncode:
-        raise EngineError("bench_peers", f"{' '.join(command[:4])} failed: {done.stderr.strip()[-400:]}",
-                          retryable=True)
+        raise EngineError(
+            "bench_peers", f"{' '.join(command[:4])} failed: {done.stderr.strip()[-400:]}", retryable=True
+        )

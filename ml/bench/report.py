@@ -18,9 +18,11 @@ from ml.bench.timing import Sample
 
 def show(console: Console, run: Findings, aims: Sequence[Aim]) -> None:
     here = run.machine
-    console.print(f"[bold]{here.processor}[/bold], {here.cores} cores, {here.memory:.0f} GB; matrix product "
-                  f"{here.gemm:.0f} GFLOP/s (one thread {here.gemm_one:.0f}), copy {here.bandwidth:.0f} GB/s",
-                  highlight=False)
+    console.print(
+        f"[bold]{here.processor}[/bold], {here.cores} cores, {here.memory:.0f} GB; matrix product "
+        f"{here.gemm:.0f} GFLOP/s (one thread {here.gemm_one:.0f}), copy {here.bandwidth:.0f} GB/s",
+        highlight=False,
+    )
     console.print(_conditions(run.clock, run.others), highlight=False)
     console.print(_stages([*run.stages, *run.detection.values(), *run.cage.values()]))
     console.print(_networks(run.networks))
@@ -34,8 +36,10 @@ def show(console: Console, run: Findings, aims: Sequence[Aim]) -> None:
 
 def _batching(rates: Rates) -> str:
     direct, batched = rates.alone_direct, rates.alone_batched
-    return (f"micro-batching: engine {rates.engine:.1f}/s, {rates.callers} callers {rates.saturated:.1f}/s; alone "
-            f"p50/p99 {direct[0]:.1f}/{direct[1]:.1f} ms direct, {batched[0]:.1f}/{batched[1]:.1f} ms batched")
+    return (
+        f"micro-batching: engine {rates.engine:.1f}/s, {rates.callers} callers {rates.saturated:.1f}/s; alone "
+        f"p50/p99 {direct[0]:.1f}/{direct[1]:.1f} ms direct, {batched[0]:.1f}/{batched[1]:.1f} ms batched"
+    )
 
 
 def _conditions(clock: str, others: float) -> str:
@@ -48,8 +52,17 @@ def _conditions(clock: str, others: float) -> str:
 def _stages(samples: Sequence[Sample]) -> Table:
     table = _table("Stages", "", "batch", "images/s", "ms/image", "p50 ms", "p99 ms", "fastest", "peak MB", "calls")
     for s in samples:
-        table.add_row(s.name, str(s.batch), f"{s.rate:.1f}", f"{s.p50 / s.batch:.2f}", f"{s.p50:.1f}", f"{s.p99:.1f}",
-                      f"{s.fastest:.1f}", "" if s.peak is None else f"{s.peak:.0f}", str(s.calls))
+        table.add_row(
+            s.name,
+            str(s.batch),
+            f"{s.rate:.1f}",
+            f"{s.p50 / s.batch:.2f}",
+            f"{s.p50:.1f}",
+            f"{s.p99:.1f}",
+            f"{s.fastest:.1f}",
+            "" if s.peak is None else f"{s.peak:.0f}",
+            str(s.calls),
+        )
     return table
 
 
@@ -58,9 +71,17 @@ def _networks(runs: Sequence[NetworkRun]) -> Table:
     for run in runs:
         name = f"{run.pack} {run.part}".strip()
         s = run.sample
-        table.add_row(name, run.runtime + (" *" if run.chosen else ""), str(s.batch), f"{s.rate:.1f}", f"{s.p50:.2f}",
-                      f"{s.p99:.2f}", f"{run.gflops:.0f}", f"{run.share:.0%}",
-                      "" if s.peak is None else f"{s.peak:.0f}")
+        table.add_row(
+            name,
+            run.runtime + (" *" if run.chosen else ""),
+            str(s.batch),
+            f"{s.rate:.1f}",
+            f"{s.p50:.2f}",
+            f"{s.p99:.2f}",
+            f"{run.gflops:.0f}",
+            f"{run.share:.0%}",
+            "" if s.peak is None else f"{s.peak:.0f}",
+        )
     table.caption = "* the runtime that the engine takes"
     return table
 
@@ -80,8 +101,16 @@ def _peers(peers: Mapping[str, Peer]) -> Table:
 def _gpu(runs: Sequence[GpuRun]) -> Table:
     table = _table("GPU, batch 64", "", "precision", "layout", "graph", "ms", "images/s", "of limit", "MB")
     for r in runs:
-        table.add_row(r.pack, r.precision, r.layout, "yes" if r.graph else "", f"{r.milliseconds:.2f}", f"{r.rate:.0f}",
-                      f"{r.share:.0%}", f"{r.memory:.0f}")
+        table.add_row(
+            r.pack,
+            r.precision,
+            r.layout,
+            "yes" if r.graph else "",
+            f"{r.milliseconds:.2f}",
+            f"{r.rate:.0f}",
+            f"{r.share:.0%}",
+            f"{r.memory:.0f}",
+        )
     return table
 
 

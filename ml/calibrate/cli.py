@@ -40,13 +40,25 @@ def _calibrate(arguments: argparse.Namespace, command: list[str], console: Conso
     enrolment, way = enrolled(pack, gallery, arguments, console)
     with bar(console, "comparing") as advance:
         comparisons = all_pairs(enrolment.embeddings, enrolment.gallery.label, progress=advance)
-    found = curve.measure(comparisons, dataset=arguments.dataset or gallery.source.name, weights_sha256=pack.ref.sha256,
-                          about={"way": way, "data_sha256": gallery.fingerprint(), "made": f"{now():%Y-%m-%d}"})
+    found = curve.measure(
+        comparisons,
+        dataset=arguments.dataset or gallery.source.name,
+        weights_sha256=pack.ref.sha256,
+        about={"way": way, "data_sha256": gallery.fingerprint(), "made": f"{now():%Y-%m-%d}"},
+    )
     shift = _shift(arguments, pack, console) if arguments.frames else None
-    finish(report.report(found, title=arguments.title or f"{pack.manifest.name}: what a score means",
-                         subject=pack.manifest.name, shift=shift,
-                         about=about(verb=command, models=[pack.ref], gallery=gallery, way=way, seed=arguments.seed,
-                                     now=now())), pack, arguments, console)
+    finish(
+        report.report(
+            found,
+            title=arguments.title or f"{pack.manifest.name}: what a score means",
+            subject=pack.manifest.name,
+            shift=shift,
+            about=about(verb=command, models=[pack.ref], gallery=gallery, way=way, seed=arguments.seed, now=now()),
+        ),
+        pack,
+        arguments,
+        console,
+    )
     _keep(found, pack, arguments, console)
     if arguments.fmr is not None:
         console.print(f"FMR {arguments.fmr:.1e}: score {found.score_for(arguments.fmr):.4f} (cosine)")

@@ -26,10 +26,10 @@ PER_DECADE = 10  # points; log-linear between them is then within 1 % of the mea
 
 @dataclass(frozen=True)
 class Point:
-    score: float      # cosine, -1..1
-    fmr: float        # measured: share of impostor comparisons with at least this score
+    score: float  # cosine, -1..1
+    fmr: float  # measured: share of impostor comparisons with at least this score
     fmr_upper: float  # one-sided upper limit at `confidence`
-    fnmr: float       # measured: share of genuine comparisons below this score
+    fnmr: float  # measured: share of genuine comparisons below this score
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Calibration:
     genuine_comparisons: int
     identities: int
     effective_comparisons: int  # independent impostor comparisons' worth, at the highest scores
-    floor: float                # smallest FMR the data supports (upper limit)
+    floor: float  # smallest FMR the data supports (upper limit)
     points: tuple[Point, ...]
-    weights_sha256: str         # a calibration speaks of one set of weights
+    weights_sha256: str  # a calibration speaks of one set of weights
     confidence: float = CONFIDENCE
     about: dict[str, str] = field(default_factory=dict)
 
@@ -73,9 +73,11 @@ class Calibration:
 
     def refusal(self, target: float) -> str:
         needed = math.ceil(self.impostor_comparisons * self.floor / target)
-        return (f"FMR {target:.1e} is below what this data supports ({self.floor:.1e}, from "
-                f"{self.impostor_comparisons:,} impostor comparisons of {self.identities:,} people): about "
-                f"{needed:,} comparisons of such people are needed")
+        return (
+            f"FMR {target:.1e} is below what this data supports ({self.floor:.1e}, from "
+            f"{self.impostor_comparisons:,} impostor comparisons of {self.identities:,} people): about "
+            f"{needed:,} comparisons of such people are needed"
+        )
 
     def as_json(self) -> dict[str, Any]:
         body = asdict(self)
@@ -87,18 +89,28 @@ class Calibration:
         path.write_text(json.dumps(self.as_json(), indent=1) + "\n")
 
 
-def measure(comparisons: Comparisons, *, dataset: str, weights_sha256: str,
-            about: dict[str, str] | None = None) -> Calibration:
+def measure(
+    comparisons: Comparisons, *, dataset: str, weights_sha256: str, about: dict[str, str] | None = None
+) -> Calibration:
     """Raises EvaluationError where there are too few people for any statement."""
     if comparisons.impostor_total < 1 or not len(comparisons.genuine):
-        raise EvaluationError("a calibration needs genuine and impostor comparisons: at least two people, "
-                              "one of them with two photographs")
+        raise EvaluationError(
+            "a calibration needs genuine and impostor comparisons: at least two people, "
+            "one of them with two photographs"
+        )
     supported = support(comparisons)
     points = _falling([_point(comparisons, score) for score in _scores(comparisons, supported.floor)])
-    return Calibration(dataset=dataset, impostor_comparisons=comparisons.impostor_total,
-                       genuine_comparisons=len(comparisons.genuine), identities=comparisons.identities,
-                       effective_comparisons=int(supported.effective), floor=points[-1].fmr_upper,
-                       points=tuple(points), weights_sha256=weights_sha256, about=about or {})
+    return Calibration(
+        dataset=dataset,
+        impostor_comparisons=comparisons.impostor_total,
+        genuine_comparisons=len(comparisons.genuine),
+        identities=comparisons.identities,
+        effective_comparisons=int(supported.effective),
+        floor=points[-1].fmr_upper,
+        points=tuple(points),
+        weights_sha256=weights_sha256,
+        about=about or {},
+    )
 
 
 def load(path: Path) -> Calibration:
@@ -126,8 +138,12 @@ def _scores(comparisons: Comparisons, floor: float) -> list[float]:
 
 
 def _point(comparisons: Comparisons, score: float) -> Point:
-    return Point(score=round(score, 7), fmr=fmr(comparisons, score), fmr_upper=fmr_upper(comparisons, score),
-                 fnmr=fnmr(comparisons, score))
+    return Point(
+        score=round(score, 7),
+        fmr=fmr(comparisons, score),
+        fmr_upper=fmr_upper(comparisons, score),
+        fnmr=fnmr(comparisons, score),
+    )
 
 
 def _falling(points: list[Point]) -> list[Point]:

@@ -19,13 +19,13 @@ from ml.evaluate.templates import Enrolment
 
 @dataclass(frozen=True)
 class Shift:
-    photographs: int           # present both ways
+    photographs: int  # present both ways
     people: int
-    same_photograph: float     # median cosine between a photograph's two templates
-    impostor_mean: float       # frames minus chips, in cosine
+    same_photograph: float  # median cosine between a photograph's two templates
+    impostor_mean: float  # frames minus chips, in cosine
     impostor_deviation: float  # standard deviation of the impostor scores on frames minus on chips
-    impostor_high: float       # 99th percentile, frames minus chips: what moves the FMR
-    genuine_mean: float        # frames minus chips
+    impostor_high: float  # 99th percentile, frames minus chips: what moves the FMR
+    genuine_mean: float  # frames minus chips
     interval: tuple[float, float]  # 95 % of impostor_high, bootstrap over people
 
 
@@ -40,22 +40,31 @@ def measure_shift(chips: Enrolment, frames: Enrolment, *, seed: int, replicates:
     impostor = np.stack([ours[upper][~same], theirs[upper][~same]])  # (2, pairs): chips, frames
     genuine = np.stack([ours[upper][same], theirs[upper][same]])
     sides = label[np.stack(upper)][:, ~same]
-    return Shift(photographs=len(label), people=len(np.unique(label)),
-                 same_photograph=float(np.median(np.einsum("nd,nd->n", a, b))),
-                 impostor_mean=_difference(impostor.mean(1)), impostor_deviation=_difference(impostor.std(1)),
-                 impostor_high=_difference(np.quantile(impostor, 0.99, axis=1)),
-                 genuine_mean=_difference(genuine.mean(1)),
-                 interval=_interval(impostor, sides, seed=seed, replicates=replicates))
+    return Shift(
+        photographs=len(label),
+        people=len(np.unique(label)),
+        same_photograph=float(np.median(np.einsum("nd,nd->n", a, b))),
+        impostor_mean=_difference(impostor.mean(1)),
+        impostor_deviation=_difference(impostor.std(1)),
+        impostor_high=_difference(np.quantile(impostor, 0.99, axis=1)),
+        genuine_mean=_difference(genuine.mean(1)),
+        interval=_interval(impostor, sides, seed=seed, replicates=replicates),
+    )
 
 
-def _common(chips: Enrolment, frames: Enrolment,
-            ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+def _common(
+    chips: Enrolment,
+    frames: Enrolment,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
     first = {_key(name): i for i, name in enumerate(chips.gallery.names)}
     second = {_key(name): i for i, name in enumerate(frames.gallery.names)}
     both = sorted(first.keys() & second.keys())
     people = {person: i for i, person in enumerate(sorted({key[0] for key in both}))}
-    return (chips.embeddings[[first[k] for k in both]], frames.embeddings[[second[k] for k in both]],
-            np.array([people[key[0]] for key in both]))
+    return (
+        chips.embeddings[[first[k] for k in both]],
+        frames.embeddings[[second[k] for k in both]],
+        np.array([people[key[0]] for key in both]),
+    )
 
 
 def _key(name: str) -> tuple[str, str]:
@@ -66,8 +75,9 @@ def _difference(pair: NDArray[np.floating]) -> float:
     return float(pair[1] - pair[0])
 
 
-def _interval(impostor: NDArray[np.float32], sides: NDArray[np.int64], *, seed: int,
-              replicates: int) -> tuple[float, float]:
+def _interval(
+    impostor: NDArray[np.float32], sides: NDArray[np.int64], *, seed: int, replicates: int
+) -> tuple[float, float]:
     rng, people = np.random.default_rng(seed), int(sides.max()) + 1
     found = []
     for _ in range(replicates):

@@ -61,9 +61,12 @@ def answer(request: dict[str, Any], shared: mmap.mmap, limits: Limits) -> dict[s
     except MemoryError:
         return {"refused": ["image_too_large", "Decoding this file needs more memory than is allowed.", False]}
     pixels = np.ascontiguousarray(image.pixels).data.cast("B")  # no copy but the one into shared memory
-    shared[limits.bytes: limits.bytes + len(pixels)] = pixels
-    return {"image": {field.name: getattr(image, field.name)
-                      for field in dataclasses.fields(image) if field.name != "pixels"}}
+    shared[limits.bytes : limits.bytes + len(pixels)] = pixels
+    return {
+        "image": {
+            field.name: getattr(image, field.name) for field in dataclasses.fields(image) if field.name != "pixels"
+        }
+    }
 
 
 def send(channel: socket.socket, message: dict[str, Any]) -> None:

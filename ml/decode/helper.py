@@ -21,12 +21,14 @@ from ml.decode.limits import MIB, Limits
 from ml.errors import EngineError
 from ml.types import Image
 
-START_SECONDS = 30.0    # importing Pillow and numpy takes 0.2 s; a busy or cold machine far longer
-MESSAGE = 8_192         # bytes, see ml.decode.child
-KEEP = 32 * MIB         # shared pages above this are given back after use, so one 50 MP file leaves no trace
+START_SECONDS = 30.0  # importing Pillow and numpy takes 0.2 s; a busy or cold machine far longer
+MESSAGE = 8_192  # bytes, see ml.decode.child
+KEEP = 32 * MIB  # shared pages above this are given back after use, so one 50 MP file leaves no trace
 ROOT = Path(__file__).resolve().parents[2]
-START = ("import sys; sys.path.insert(0, sys.argv[1]); from ml.decode.child import main; "
-         "main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])")
+START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from ml.decode.child import main; "
+    "main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])"
+)
 # Without threads of its own the helper can enter a namespace; it never multiplies matrices anyway
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -57,10 +59,25 @@ class Helper:
             self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-B", "-c", START, str(ROOT), str(theirs.fileno()), str(memory),
-                     json.dumps(dataclasses.asdict(limits))],
-                    env=ENVIRONMENT, cwd="/", pass_fds=(theirs.fileno(), memory), start_new_session=True,
-                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    [
+                        sys.executable,
+                        "-I",
+                        "-B",
+                        "-c",
+                        START,
+                        str(ROOT),
+                        str(theirs.fileno()),
+                        str(memory),
+                        json.dumps(dataclasses.asdict(limits)),
+                    ],
+                    env=ENVIRONMENT,
+                    cwd="/",
+                    pass_fds=(theirs.fileno(), memory),
+                    start_new_session=True,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
         finally:
             os.close(memory)
 
@@ -108,11 +125,17 @@ class Helper:
         if size > KEEP:
             self.shared.madvise(mmap.MADV_REMOVE, 0, len(self.shared))
         quality = said["jpeg_quality"]
-        return Image(pixels=pixels, width=width, height=height,
-                     format={"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}[said["format"]],  # type: ignore[arg-type]
-                     grayscale=bool(said["grayscale"]), scale=float(said["scale"]),
-                     source_width=int(said["source_width"]), source_height=int(said["source_height"]),
-                     jpeg_quality=None if quality is None else float(quality))
+        return Image(
+            pixels=pixels,
+            width=width,
+            height=height,
+            format={"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}[said["format"]],  # type: ignore[arg-type]
+            grayscale=bool(said["grayscale"]),
+            scale=float(said["scale"]),
+            source_width=int(said["source_width"]),
+            source_height=int(said["source_height"]),
+            jpeg_quality=None if quality is None else float(quality),
+        )
 
     def _send(self, message: dict[str, Any]) -> None:
         try:

@@ -23,21 +23,40 @@ from ml.decode.limits import Limits
 from ml.errors import EngineError
 from ml.types import Image, Pixels
 
-Pil.MAX_IMAGE_PIXELS = None              # ours is stricter, and raises instead of warning
+Pil.MAX_IMAGE_PIXELS = None  # ours is stricter, and raises instead of warning
 ImageFile.LOAD_TRUNCATED_IMAGES = False  # half a face is not evidence
 
 ORIENTATION = 0x0112  # EXIF 2.32, tag 274
-TURNS = {2: Pil.Transpose.FLIP_LEFT_RIGHT, 3: Pil.Transpose.ROTATE_180, 4: Pil.Transpose.FLIP_TOP_BOTTOM,
-         5: Pil.Transpose.TRANSPOSE, 6: Pil.Transpose.ROTATE_270, 7: Pil.Transpose.TRANSVERSE,
-         8: Pil.Transpose.ROTATE_90}
+TURNS = {
+    2: Pil.Transpose.FLIP_LEFT_RIGHT,
+    3: Pil.Transpose.ROTATE_180,
+    4: Pil.Transpose.FLIP_TOP_BOTTOM,
+    5: Pil.Transpose.TRANSPOSE,
+    6: Pil.Transpose.ROTATE_270,
+    7: Pil.Transpose.TRANSVERSE,
+    8: Pil.Transpose.ROTATE_90,
+}
 SIDEWAYS = (Pil.Transpose.TRANSPOSE, Pil.Transpose.ROTATE_270, Pil.Transpose.TRANSVERSE, Pil.Transpose.ROTATE_90)
 GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L")
 WHOLE = 2_000_000  # px; 12 MP: 16 ms in strips, 32 whole; 0.3 MP: 0.23 and 0.12
-STRIP = 128        # rows; stays within the last-level cache
+STRIP = 128  # rows; stays within the last-level cache
 COLOURLESS = 2.0  # levels; JPEG noise on a gray photograph stays below 1, the palest lfw_frames has 8
 # Pillow raises these, and only these, on malformed files (its fuzzers' list)
-MALFORMED = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError,
-             AttributeError, RuntimeError, struct.error, zlib.error, Pil.DecompressionBombError)
+MALFORMED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OverflowError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Pil.DecompressionBombError,
+)
 
 
 def decode(data: bytes, limits: Limits, *, detail: int | None = None) -> Image:
@@ -76,17 +95,26 @@ def _decode(data: bytes, named: str, limits: Limits, detail: int | None) -> Imag
         width, height = (height, width) if turn in SIDEWAYS else (width, height)
     pixels = to_array(rgb)
     return Image(
-        pixels=pixels, width=rgb.width, height=rgb.height,
+        pixels=pixels,
+        width=rgb.width,
+        height=rgb.height,
         format=cast(Literal["JPEG", "PNG", "WEBP"], named),
         grayscale=colourless_mode or chroma(pixels) < COLOURLESS,
-        scale=rgb.width / width, source_width=width, source_height=height, jpeg_quality=squeezed)
+        scale=rgb.width / width,
+        source_width=width,
+        source_height=height,
+        jpeg_quality=squeezed,
+    )
 
 
 def _check_header(source: Pil.Image, limits: Limits) -> None:
     width, height = source.size
     if width * height > limits.pixels or max(width, height) > limits.side:
-        raise EngineError("image_too_large", f"{width} x {height} pixels are more than "
-                          f"{limits.pixels // 1_000_000} megapixels or {limits.side} on a side.")
+        raise EngineError(
+            "image_too_large",
+            f"{width} x {height} pixels are more than "
+            f"{limits.pixels // 1_000_000} megapixels or {limits.side} on a side.",
+        )
     # MPO is a phone's JPEG with a gain map or depth map behind it: its first picture is the photograph
     if source.format != "MPO" and getattr(source, "n_frames", 1) > 1:
         raise EngineError("animated_image", "Send a still photograph, not an animation.")

@@ -16,12 +16,12 @@ from ml.align import Similarity, as_complex, warp
 from ml.detect.detector import Finder
 from ml.types import Face, Pixels
 
-SIDE = 640         # px, the crop: as the first look's canvas
-FACE = 220         # px of the crop, the longer side of the face box: portraits on the canvas have 150 to 260
-SMALL = 0.3        # share of the frame's longest side; larger faces already fill the canvas as portraits do
-LEANS = 10.0       # deg; below, a second look changes nothing measurable
-SETTLED = 4.0      # deg between two looks
-LOOKS = 3          # at most; two recover heads that lean 45 degrees
+SIDE = 640  # px, the crop: as the first look's canvas
+FACE = 220  # px of the crop, the longer side of the face box: portraits on the canvas have 150 to 260
+SMALL = 0.3  # share of the frame's longest side; larger faces already fill the canvas as portraits do
+LEANS = 10.0  # deg; below, a second look changes nothing measurable
+SETTLED = 4.0  # deg between two looks
+LOOKS = 3  # at most; two recover heads that lean 45 degrees
 
 
 def look_again(finder: Finder, images: Sequence[Pixels], faces: Sequence[Face]) -> list[Face]:
@@ -70,6 +70,7 @@ def back(face: Face, view: Similarity, first: Face) -> Face:
 
 def nearest(faces: Sequence[Face]) -> Face | None:
     """The face in the middle of the crop, or None when whoever is there is somebody else."""
+
     def away(face: Face) -> float:
         return float(np.linalg.norm(face.landmarks.mean(axis=0) - SIDE / 2))
 

@@ -33,5 +33,8 @@ def suppress(boxes: Floats, scores: Floats, threshold: float, *, of_smaller: boo
 def rescale(face: Face, factor: float) -> Face:
     """The face in an image `factor` times as large. Boxes scale from the corner, points from pixel centres."""
     box = face.box
-    return replace(face, box=Box(box.x * factor, box.y * factor, box.width * factor, box.height * factor),
-                   landmarks=((face.landmarks + 0.5) * factor - 0.5).astype(np.float32))
+    return replace(
+        face,
+        box=Box(box.x * factor, box.y * factor, box.width * factor, box.height * factor),
+        landmarks=((face.landmarks + 0.5) * factor - 0.5).astype(np.float32),
+    )

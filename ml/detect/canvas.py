@@ -17,9 +17,9 @@ from ml.types import Pixels
 class Sheet:
     """Images of one canvas size, stacked."""
 
-    places: tuple[int, ...]        # index of each image in the caller's list
-    pixels: NDArray[np.uint8]      # (N, H, W, 3), image at the top left, the rest black
-    scales: tuple[float, ...]      # canvas px per image px
+    places: tuple[int, ...]  # index of each image in the caller's list
+    pixels: NDArray[np.uint8]  # (N, H, W, 3), image at the top left, the rest black
+    scales: tuple[float, ...]  # canvas px per image px
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -40,7 +40,7 @@ def sheets(images: Sequence[Pixels], *, longest: int, multiple: int, most: int) 
         groups[height, width].append((place, fitted, scale))
     for (height, width), members in groups.items():
         for start in range(0, len(members), most):
-            yield _sheet(members[start: start + most], height, width)
+            yield _sheet(members[start : start + most], height, width)
 
 
 def fit(image: Pixels, longest: int) -> tuple[Pixels, float]:

@@ -30,7 +30,7 @@ class Finder(Protocol):
 @dataclass(frozen=True, slots=True)
 class Detection:
     faces: tuple[Face, ...]  # px of the image given, likeliest subject first
-    turned: int              # degrees counter-clockwise the image was turned to find them: 0, 90, 180, 270
+    turned: int  # degrees counter-clockwise the image was turned to find them: 0, 90, 180, 270
 
     @property
     def confidence(self) -> float:
@@ -66,9 +66,13 @@ class Detector:
         if not images:
             return []
         turned = [np.ascontiguousarray(np.rot90(image, quarters)) for image in images] if quarters else images
-        return [Detection(order([turn_back(face, quarters, image.shape) for face in faces],
-                                image.shape[1], image.shape[0]), 90 * quarters)
-                for image, faces in zip(images, self._finder.find(turned), strict=True)]
+        return [
+            Detection(
+                order([turn_back(face, quarters, image.shape) for face in faces], image.shape[1], image.shape[0]),
+                90 * quarters,
+            )
+            for image, faces in zip(images, self._finder.find(turned), strict=True)
+        ]
 
 
 def turn_back(face: Face, quarters: int, shape: tuple[int, ...]) -> Face:
@@ -81,8 +85,11 @@ def turn_back(face: Face, quarters: int, shape: tuple[int, ...]) -> Face:
     box = np.array([[face.box.x, face.box.y], [face.box.x + face.box.width, face.box.y + face.box.height]])
     corners = _unturn(box, quarters, shape)
     (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
-    return Face(Box(float(x0), float(y0), float(x1 - x0), float(y1 - y0)),
-                _unturn(face.landmarks, quarters, shape).astype(np.float32), face.confidence)
+    return Face(
+        Box(float(x0), float(y0), float(x1 - x0), float(y1 - y0)),
+        _unturn(face.landmarks, quarters, shape).astype(np.float32),
+        face.confidence,
+    )
 
 
 def _unturn(points: np.ndarray, quarters: int, shape: tuple[int, ...]) -> np.ndarray:

@@ -23,21 +23,29 @@ from ml.types import Box, Face, Pixels
 
 Floats = NDArray[np.float32]
 PARTS = ("pnet", "rnet", "onet")
-CELL, STRIDE = 12, 2              # px: P-Net's window and step
-SHRINK = 0.709                    # between pyramid levels: half the area
-THRESHOLDS = (0.6, 0.7, 0.7)      # face probability each network must see
-LONGEST = 640                     # px of canvas, as YuNet's, so that the two compare
-SMALLEST = 40                     # px of canvas; MODELS' timings used it, and smaller faces fail quality anyway
-SURE = 0.995                      # the cascade is always sure of itself: only its clearest doubts are worth a turn
-SHEET = 16                        # images at once
-WINDOWS = 512                     # candidates per run of R-Net and O-Net
+CELL, STRIDE = 12, 2  # px: P-Net's window and step
+SHRINK = 0.709  # between pyramid levels: half the area
+THRESHOLDS = (0.6, 0.7, 0.7)  # face probability each network must see
+LONGEST = 640  # px of canvas, as YuNet's, so that the two compare
+SMALLEST = 40  # px of canvas; MODELS' timings used it, and smaller faces fail quality anyway
+SURE = 0.995  # the cascade is always sure of itself: only its clearest doubts are worth a turn
+SHEET = 16  # images at once
+WINDOWS = 512  # candidates per run of R-Net and O-Net
 
 
 class Cascade:
     """Canvas boxes below are (K, 4) x0, y0, x1, y1; `rows` (K,) says which image of the sheet each is in."""
 
-    def __init__(self, pnet: Network, rnet: Network, onet: Network, spec: InputSpec, *,
-                 longest: int = LONGEST, smallest: int = SMALLEST) -> None:
+    def __init__(
+        self,
+        pnet: Network,
+        rnet: Network,
+        onet: Network,
+        spec: InputSpec,
+        *,
+        longest: int = LONGEST,
+        smallest: int = SMALLEST,
+    ) -> None:
         self.sure = SURE
         self._pnet, self._rnet, self._onet, self._spec = pnet, rnet, onet, spec
         self._longest, self._smallest = longest, smallest
@@ -86,23 +94,23 @@ class Cascade:
         faces, shifts, points = self._look(self._onet, sheet, rows, boxes, 48, (2, 4, 10))
         sure = faces[:, 1] >= THRESHOLDS[2]
         rows, boxes, shifts, points, scores = rows[sure], boxes[sure], shifts[sure], points[sure], faces[sure, 1]
-        sides = (boxes[:, 2:] - boxes[:, :2] + 1)[:, None]                        # (K, 1, 2)
+        sides = (boxes[:, 2:] - boxes[:, :2] + 1)[:, None]  # (K, 1, 2)
         marks = points.reshape(-1, 2, 5).transpose(0, 2, 1) * sides + boxes[:, None, :2] - 1  # (K, 5, 2)
         boxes = shifted(boxes, shifts, inclusive=1)
         found: list[list[Face]] = [[] for _ in sheet.places]
         for at in per_image(rows, boxes, scores, 0.7, of_smaller=True):
             x0, y0, x1, y1 = (float(edge) for edge in boxes[at])
-            found[rows[at]].append(
-                Face(Box(x0, y0, x1 - x0, y1 - y0), marks[at].astype(np.float32), float(scores[at])))
+            found[rows[at]].append(Face(Box(x0, y0, x1 - x0, y1 - y0), marks[at].astype(np.float32), float(scores[at])))
         return found
 
-    def _look(self, network: Network, sheet: Sheet, rows: NDArray[np.int64], boxes: Floats, size: int,
-              widths: tuple[int, ...]) -> tuple[Floats, ...]:
+    def _look(
+        self, network: Network, sheet: Sheet, rows: NDArray[np.int64], boxes: Floats, size: int, widths: tuple[int, ...]
+    ) -> tuple[Floats, ...]:
         """The network's outputs for the window in each box. widths: of its outputs, for when there is no box."""
         if not len(rows):
             return tuple(np.zeros((0, width), np.float32) for width in widths)
         windows = np.stack([window(sheet.pixels[row], box, size) for row, box in zip(rows, boxes, strict=True)])
-        parts = [network(prepare(windows[at: at + WINDOWS], self._spec)) for at in range(0, len(windows), WINDOWS)]
+        parts = [network(prepare(windows[at : at + WINDOWS], self._spec)) for at in range(0, len(windows), WINDOWS)]
         return tuple(np.concatenate(same) for same in zip(*parts, strict=True))
 
 
@@ -136,9 +144,12 @@ def squared(boxes: Floats) -> Floats:
     return np.concatenate([corner, corner + longest], axis=1).astype(np.float32)
 
 
-def per_image(rows: NDArray[np.int64], boxes: Floats, scores: Floats, threshold: float, *,
-              of_smaller: bool = False) -> NDArray[np.int64]:
+def per_image(
+    rows: NDArray[np.int64], boxes: Floats, scores: Floats, threshold: float, *, of_smaller: bool = False
+) -> NDArray[np.int64]:
     """Suppression within each image; indices kept."""
-    kept = [mine[suppress(boxes[mine], scores[mine], threshold, of_smaller=of_smaller)]
-            for mine in (np.nonzero(rows == image)[0] for image in np.unique(rows))]
+    kept = [
+        mine[suppress(boxes[mine], scores[mine], threshold, of_smaller=of_smaller)]
+        for mine in (np.nonzero(rows == image)[0] for image in np.unique(rows))
+    ]
     return np.concatenate(kept) if kept else np.zeros(0, np.int64)

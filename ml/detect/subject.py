@@ -25,4 +25,4 @@ def order(faces: Iterable[Face], width: int, height: int) -> tuple[Face, ...]:
 def prominence(box: Box, width: int, height: int) -> float:
     x, y = box.centre
     aside = hypot(x - width / 2, y - height / 2) / (hypot(width, height) / 2)
-    return box.area ** 0.5 * exp(-((aside / REACH) ** 2))
+    return box.area**0.5 * exp(-((aside / REACH) ** 2))

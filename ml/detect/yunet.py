@@ -16,7 +16,7 @@ from ml.types import Box, Face
 
 Floats = NDArray[np.float32]
 STRIDES = (8, 16, 32)  # px of input per anchor
-OVERLAP = 0.3          # intersection over union above which two boxes are one face (OpenCV's default)
+OVERLAP = 0.3  # intersection over union above which two boxes are one face (OpenCV's default)
 
 
 def decode(outputs: Sequence[Floats], shape: tuple[int, int], threshold: float) -> list[list[Face]]:

@@ -28,8 +28,8 @@ def _marked(name: str, body: str) -> str:
 def _replaced(text: str, name: str, body: str) -> str:
     """The section in its old place, or after those that come before it in ORDER."""
     if old := _section_of(text, name):
-        return text[:old.start()] + _marked(name, body) + text[old.end():]
-    before = [found.end() for earlier in ORDER[:ORDER.index(name)] if (found := _section_of(text, earlier))]
+        return text[: old.start()] + _marked(name, body) + text[old.end() :]
+    before = [found.end() for earlier in ORDER[: ORDER.index(name)] if (found := _section_of(text, earlier))]
     at = max(before, default=0)
     parts = (text[:at].rstrip(), _marked(name, body), text[at:].strip())
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -62,8 +62,9 @@ def _section(section: Section) -> str:
 
 def table(content: Table) -> str:
     lines = ["| " + " | ".join(content.columns) + " |", "|" + " --- |" * len(content.columns)]
-    return "\n".join(lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
-                              for row in content.rows])
+    return "\n".join(
+        lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in content.rows]
+    )
 
 
 def _code(label: str, value: str) -> str:

@@ -30,8 +30,13 @@ def main(argv: list[str]) -> int:
 def _runner(kind: str) -> Callable[[argparse.Namespace, list[str], Console], int]:
     # imported only when asked for: torch and matplotlib take seconds
     from ml.evaluate import runs
-    return {"verification": runs.verification, "detection": runs.detection, "quality": runs.quality,
-            "liveness": runs.liveness}[kind]
+
+    return {
+        "verification": runs.verification,
+        "detection": runs.detection,
+        "quality": runs.quality,
+        "liveness": runs.liveness,
+    }[kind]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,8 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     verification.add_argument("--groups", type=Path, help="CSV: identity,attribute,...; adds tables and the 25 %% gate")
     add_recogniser(verification)
     quality = _kind(kinds, "quality", "what refusing poor photographs buys: error-versus-discard curves")
-    quality.add_argument("--made-poorer", action="store_true",
-                         help="degrade the photographs first (blur, dark, small, JPEG), from the seed")
+    quality.add_argument(
+        "--made-poorer",
+        action="store_true",
+        help="degrade the photographs first (blur, dark, small, JPEG), from the seed",
+    )
     quality.add_argument("--fmr", type=float, default=1e-3, help="FMR of the threshold at which failures are counted")
     add_recogniser(quality)
     detection = _kind(kinds, "detection", "recall, landmark error and ms on photographs and harder versions of them")
@@ -71,8 +79,12 @@ def _kind(kinds: argparse._SubParsersAction[argparse.ArgumentParser], name: str,
 
 def add_recogniser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pack", help="recogniser to judge; default: the pack in use")
-    parser.add_argument("--input", choices=("auto", "frames", "chips"), default="auto",
-                        help="frames: photographs through the whole engine; chips: already aligned 112 x 112")
+    parser.add_argument(
+        "--input",
+        choices=("auto", "frames", "chips"),
+        default="auto",
+        help="frames: photographs through the whole engine; chips: already aligned 112 x 112",
+    )
     parser.add_argument("--limit", type=int, help="only the first N people (a quick look)")
     parser.add_argument("--replicates", type=int, default=1000, help="bootstrap replicates")
 

@@ -28,20 +28,34 @@ def output_directory(kind: str, subject: str, *, now: datetime) -> Path:
     return path
 
 
-def about(*, verb: Sequence[str], models: Iterable[ModelRef], gallery: Gallery | None, way: str, seed: int | None,
-          now: datetime) -> tuple[tuple[str, str], ...]:
+def about(
+    *,
+    verb: Sequence[str],
+    models: Iterable[ModelRef],
+    gallery: Gallery | None,
+    way: str,
+    seed: int | None,
+    now: datetime,
+) -> tuple[tuple[str, str], ...]:
     rows = [("made", f"{now.astimezone(UTC):%Y-%m-%d %H:%M} UTC")]
     for model in models:
         rows += [(model.role, f"{model.name} version {model.version}"), ("weights SHA-256", model.sha256)]
     if gallery is not None:
-        rows += [("data", f"{gallery.source.name}: {len(gallery):,} photographs of {len(gallery.people):,} people"),
-                 ("data SHA-256", gallery.fingerprint())]
+        rows += [
+            ("data", f"{gallery.source.name}: {len(gallery):,} photographs of {len(gallery.people):,} people"),
+            ("data SHA-256", gallery.fingerprint()),
+        ]
     rows.append(("way in", way))
     if seed is not None:
         rows.append(("seed", str(seed)))
-    rows += [("command", "python -m ml " + " ".join(map(_without_directories, verb))),
-             ("with", f"Python {platform.python_version()}, torch {version('torch')}, numpy {version('numpy')}, "
-                      f"onnxruntime {version('onnxruntime')}, {platform.machine()}")]
+    rows += [
+        ("command", "python -m ml " + " ".join(map(_without_directories, verb))),
+        (
+            "with",
+            f"Python {platform.python_version()}, torch {version('torch')}, numpy {version('numpy')}, "
+            f"onnxruntime {version('onnxruntime')}, {platform.machine()}",
+        ),
+    ]
     return tuple(rows)
 
 

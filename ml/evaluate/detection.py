@@ -21,8 +21,8 @@ from ml.evaluate.harder import CASES, Case
 from ml.evaluate.intervals import Interval, clopper_pearson
 from ml.types import Face, Pixels, Points
 
-NEAR = 0.25     # mean landmark distance over the distance of the eyes, below which it is the same face
-AGREE = 0.15    # the same, for the reference: tighter, detectors differ by 0.03 to 0.08 on easy faces
+NEAR = 0.25  # mean landmark distance over the distance of the eyes, below which it is the same face
+AGREE = 0.15  # the same, for the reference: tighter, detectors differ by 0.03 to 0.08 on easy faces
 Progress = Callable[[int, int], None]
 
 
@@ -45,13 +45,13 @@ class Outcome:
     detector: str
     case: str
     photographs: int
-    found: int              # the subject is among the faces
+    found: int  # the subject is among the faces
     recall_interval: Interval
-    first: int              # the subject is the first face, the one the engine takes
-    extra: float            # further faces per photograph
-    error: float            # median landmark error of those found, share of the eye distance
-    error_high: float       # 95th percentile
-    milliseconds: float     # median per photograph, one at a time
+    first: int  # the subject is the first face, the one the engine takes
+    extra: float  # further faces per photograph
+    error: float  # median landmark error of those found, share of the eye distance
+    error_high: float  # 95th percentile
+    milliseconds: float  # median per photograph, one at a time
 
     @property
     def recall(self) -> float:
@@ -72,12 +72,19 @@ def agreed(images: Sequence[Pixels], detectors: Mapping[str, Detects]) -> Truth:
             points.append(middle)
     if not kept:
         raise EvaluationError("the detectors agree on no photograph: give --truth, or other photographs")
-    return Truth(tuple(kept), tuple(points), left_out=len(images) - len(kept),
-                 source="median of " + ", ".join(detectors))
+    return Truth(
+        tuple(kept), tuple(points), left_out=len(images) - len(kept), source="median of " + ", ".join(detectors)
+    )
 
 
-def judge(truth: Truth, detectors: Mapping[str, Detects], *, seed: int, cases: Sequence[Case] = CASES,
-          progress: Progress | None = None) -> list[Outcome]:
+def judge(
+    truth: Truth,
+    detectors: Mapping[str, Detects],
+    *,
+    seed: int,
+    cases: Sequence[Case] = CASES,
+    progress: Progress | None = None,
+) -> list[Outcome]:
     outcomes = []
     for case in cases:
         rng = np.random.default_rng(seed)
@@ -108,11 +115,18 @@ def _outcome(name: str, case: str, detector: Detects, made: Sequence[tuple[Pixel
         if near:
             errors.append(min(near))
             firsts += distances[0] <= NEAR
-    return Outcome(detector=name, case=case, photographs=len(made), found=len(errors),
-                   recall_interval=clopper_pearson(len(errors), len(made)), first=firsts, extra=extra / len(made),
-                   error=float(np.median(errors)) if errors else float("nan"),
-                   error_high=float(np.quantile(errors, 0.95)) if errors else float("nan"),
-                   milliseconds=float(np.median(spent)) * 1000)
+    return Outcome(
+        detector=name,
+        case=case,
+        photographs=len(made),
+        found=len(errors),
+        recall_interval=clopper_pearson(len(errors), len(made)),
+        first=firsts,
+        extra=extra / len(made),
+        error=float(np.median(errors)) if errors else float("nan"),
+        error_high=float(np.quantile(errors, 0.95)) if errors else float("nan"),
+        milliseconds=float(np.median(spent)) * 1000,
+    )
 
 
 def upright(found: Points, truth: Points) -> Points:

@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 from ml.evaluate.comparisons import Comparisons
 
 STEPS = np.linspace(0, 0.5, 51)  # beyond half, a measure would refuse most applicants
-FIRST_FIFTH = 0.2                # partial area: refusing more than one in five is no onboarding
+FIRST_FIFTH = 0.2  # partial area: refusing more than one in five is no onboarding
 
 
 @dataclass(frozen=True)
 class DiscardCurve:
     measure: str
     discarded: NDArray[np.float64]  # share of genuine comparisons left out
-    fnmr: NDArray[np.float64]       # of the remaining, at the fixed threshold
-    gain: float                     # share of the perfect measure's gain over the first fifth; 0 = random
-    measured: int                   # templates with a value
+    fnmr: NDArray[np.float64]  # of the remaining, at the fixed threshold
+    gain: float  # share of the perfect measure's gain over the first fifth; 0 = random
+    measured: int  # templates with a value
 
 
-def discard_curve(comparisons: Comparisons, goodness: NDArray[np.float64], *, measure: str,
-                  threshold: float) -> DiscardCurve:
+def discard_curve(
+    comparisons: Comparisons, goodness: NDArray[np.float64], *, measure: str, threshold: float
+) -> DiscardCurve:
     """`goodness` (N,) per template, higher is better.
 
     NaN is never discarded: a policy cannot refuse what was not measured.
@@ -33,8 +34,9 @@ def discard_curve(comparisons: Comparisons, goodness: NDArray[np.float64], *, me
     pair = known[comparisons.genuine_pair].min(1)
     failed = comparisons.genuine < threshold
     fnmr = _after_discarding(failed, np.argsort(pair, kind="stable"))
-    return DiscardCurve(measure=measure, discarded=STEPS, fnmr=fnmr, gain=_gain(fnmr, failed),
-                        measured=int((~np.isnan(goodness)).sum()))
+    return DiscardCurve(
+        measure=measure, discarded=STEPS, fnmr=fnmr, gain=_gain(fnmr, failed), measured=int((~np.isnan(goodness)).sum())
+    )
 
 
 def _after_discarding(failed: NDArray[np.bool_], worst_first: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -47,8 +47,9 @@ def engine(pack: Pack, **options: Any) -> Engine:
     return Engine.from_packs(default_root(), decoder=Bare(), candidate=pack, **options)
 
 
-def embedder(pack: Pack, gallery: Gallery, way: Way, *, wants: Sequence[Want] = ("detect", "embed"),
-             **options: Any) -> Embedder:
+def embedder(
+    pack: Pack, gallery: Gallery, way: Way, *, wants: Sequence[Want] = ("detect", "embed"), **options: Any
+) -> Embedder:
     """`auto` looks at the photographs: all of the first ones 112 x 112 means chips."""
     chosen = ("chips" if looks_aligned(gallery) else "frames") if way == "auto" else way
     if chosen == "frames":

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class FoldAccuracy:
-    mean: float                  # 0..1
-    deviation: float             # standard deviation over folds (n - 1)
-    standard_error: float        # deviation / sqrt(folds): what LFW's own tables print
+    mean: float  # 0..1
+    deviation: float  # standard deviation over folds (n - 1)
+    standard_error: float  # deviation / sqrt(folds): what LFW's own tables print
     folds: tuple[float, ...]
     thresholds: tuple[float, ...]
 
@@ -21,12 +21,17 @@ def accuracy(scores: NDArray[np.float32], same: NDArray[np.bool_], fold: NDArray
     """Each fold is judged at the threshold that serves the other folds best."""
     numbers = np.unique(fold)
     thresholds = [best_threshold(scores[fold != n], same[fold != n]) for n in numbers]
-    right = [float(((scores[fold == n] >= t) == same[fold == n]).mean())
-             for n, t in zip(numbers, thresholds, strict=True)]
+    right = [
+        float(((scores[fold == n] >= t) == same[fold == n]).mean()) for n, t in zip(numbers, thresholds, strict=True)
+    ]
     deviation = float(np.std(right, ddof=1)) if len(right) > 1 else 0.0
-    return FoldAccuracy(mean=float(np.mean(right)), deviation=deviation,
-                        standard_error=deviation / np.sqrt(len(right)), folds=tuple(right),
-                        thresholds=tuple(thresholds))
+    return FoldAccuracy(
+        mean=float(np.mean(right)),
+        deviation=deviation,
+        standard_error=deviation / np.sqrt(len(right)),
+        folds=tuple(right),
+        thresholds=tuple(thresholds),
+    )
 
 
 def best_threshold(scores: NDArray[np.float32], same: NDArray[np.bool_]) -> float:

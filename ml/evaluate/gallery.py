@@ -57,8 +57,9 @@ def open_gallery(source: Path) -> Gallery:
         raise EvaluationError(f"{source} does not exist; give a folder or a zip with one folder per person")
     names = _names_in_folder(source) if source.is_dir() else _names_in_zip(source)
     if not names:
-        raise EvaluationError(f"{source} holds no photograph in a folder per person "
-                              f"(Person/file.jpg; {', '.join(sorted(SUFFIXES))})")
+        raise EvaluationError(
+            f"{source} holds no photograph in a folder per person (Person/file.jpg; {', '.join(sorted(SUFFIXES))})"
+        )
     return _gallery(source, sorted(names))
 
 

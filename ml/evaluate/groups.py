@@ -28,7 +28,7 @@ class Rate:
     """A rate, its exact interval on effective trials, and its ratio to the best group's."""
 
     value: float
-    trials: float              # effective: people for FNMR, see ml.evaluate.intervals for FMR
+    trials: float  # effective: people for FNMR, see ml.evaluate.intervals for FMR
     interval: Interval
     ratio: float | None = None  # None: no group has an error, or the best has none
     ratio_interval: Interval | None = None
@@ -42,7 +42,7 @@ class GroupRate:
     attribute: str
     group: str
     people: int
-    genuine: int   # comparisons
+    genuine: int  # comparisons
     impostor: int  # comparisons between two people of the group
     fnmr: Rate
     fmr: Rate
@@ -57,15 +57,20 @@ def read_groups(path: Path, gallery: Gallery) -> dict[str, dict[str, str]]:
     known = set(gallery.people)
     if not any(row["identity"] in known for row in rows):
         raise EvaluationError(f"no identity of {path} is in {gallery.source}")
-    return {name: {row["identity"]: row[name] for row in rows if row["identity"] in known and row[name]}
-            for name in rows[0] if name != "identity"}
+    return {
+        name: {row["identity"]: row[name] for row in rows if row["identity"] in known and row[name]}
+        for name in rows[0]
+        if name != "identity"
+    }
 
 
-def by_group(comparisons: Comparisons, people: tuple[str, ...], groups: dict[str, dict[str, str]], *,
-             threshold: float) -> list[GroupRate]:
+def by_group(
+    comparisons: Comparisons, people: tuple[str, ...], groups: dict[str, dict[str, str]], *, threshold: float
+) -> list[GroupRate]:
     """The threshold must lie inside the tail, where impostors are known by name."""
-    return [row for attribute, of in groups.items()
-            for row in _attribute(comparisons, people, attribute, of, threshold)]
+    return [
+        row for attribute, of in groups.items() for row in _attribute(comparisons, people, attribute, of, threshold)
+    ]
 
 
 def gate_failed(rows: list[GroupRate]) -> list[GroupRate]:
@@ -73,16 +78,26 @@ def gate_failed(rows: list[GroupRate]) -> list[GroupRate]:
     return [row for row in rows if "worse" in (row.fnmr.verdict, row.fmr.verdict)]
 
 
-def _attribute(comparisons: Comparisons, people: tuple[str, ...], attribute: str, of: dict[str, str],
-               threshold: float) -> list[GroupRate]:
+def _attribute(
+    comparisons: Comparisons, people: tuple[str, ...], attribute: str, of: dict[str, str], threshold: float
+) -> list[GroupRate]:
     group = np.array([of.get(person, "") for person in people])
     names = sorted(set(of.values()))
     parts = [among(comparisons, group == name) for name in names]
     misses = _against_best([_fnmr(part, threshold) for part in parts])
     matches = _against_best([_fmr(part, threshold) for part in parts])
-    return [GroupRate(attribute=attribute, group=name, people=part.identities, genuine=len(part.genuine),
-                      impostor=part.impostor_total, fnmr=miss, fmr=match)
-            for name, part, miss, match in zip(names, parts, misses, matches, strict=True)]
+    return [
+        GroupRate(
+            attribute=attribute,
+            group=name,
+            people=part.identities,
+            genuine=len(part.genuine),
+            impostor=part.impostor_total,
+            fnmr=miss,
+            fmr=match,
+        )
+        for name, part, miss, match in zip(names, parts, misses, matches, strict=True)
+    ]
 
 
 def _fnmr(part: Comparisons, threshold: float) -> Rate:
@@ -117,8 +132,9 @@ def _compared(rate: Rate, best: Rate) -> Rate:
     # Katz et al. 1978: the logarithm of a ratio of two proportions is about normal
     spread = 1.96 * np.sqrt(1 / errors - 1 / rate.trials + 1 / fewest - 1 / best.trials)
     interval = Interval(float(ratio * np.exp(-spread)), float(ratio * np.exp(spread)))
-    return Rate(rate.value, rate.trials, rate.interval, ratio=ratio, ratio_interval=interval,
-                verdict=_verdict(ratio, interval))
+    return Rate(
+        rate.value, rate.trials, rate.interval, ratio=ratio, ratio_interval=interval, verdict=_verdict(ratio, interval)
+    )
 
 
 def _verdict(ratio: float, interval: Interval) -> Verdict:

@@ -52,7 +52,7 @@ def in_a_room(share: float) -> Make:
         walls = rng.normal(120, 30, (max(2, tall // 16), max(2, wide // 16), 3)).clip(0, 255).astype(np.uint8)
         canvas = np.array(Pil.fromarray(walls).resize((wide, tall), Pil.Resampling.BICUBIC))
         x, y = int(rng.integers(0, wide - width + 1)), int(rng.integers(0, tall - height + 1))
-        canvas[y:y + height, x:x + width] = pixels
+        canvas[y : y + height, x : x + width] = pixels
         return canvas, points + np.array([x, y], np.float32)
 
     return make
@@ -103,7 +103,7 @@ def accompanied(pixels: Pixels, points: Points, _: np.random.Generator) -> Made:
     beside = np.asarray(Pil.fromarray(pixels[:, ::-1]).resize((width // 2, height // 2), Pil.Resampling.LANCZOS))
     canvas = np.zeros((height, width + width // 2, 3), np.uint8)
     canvas[:, :width] = pixels
-    canvas[height // 2:height // 2 + beside.shape[0], width:] = beside
+    canvas[height // 2 : height // 2 + beside.shape[0], width:] = beside
     return canvas, points
 
 

@@ -61,8 +61,8 @@ def impostor_design_effect(comparisons: Comparisons, threshold: float) -> float:
     if not 0 < rate < 1:
         return 1.0
     people = comparisons.tail_identities()[:count]
-    mine = np.bincount(people.ravel(), minlength=comparisons.identities)       # matches of each person
-    offered = _impostors_of(comparisons)                                       # comparisons of each person
+    mine = np.bincount(people.ravel(), minlength=comparisons.identities)  # matches of each person
+    offered = _impostors_of(comparisons)  # comparisons of each person
     excess = (mine - rate * offered) ** 2
     shared = float(excess.sum())
     pairs = _matches_per_pair(people, comparisons.identities)
@@ -76,7 +76,7 @@ def _few_people(excess: NDArray[np.float64]) -> float:
 
     Degrees of freedom: how many people contribute equally would give this much (Satterthwaite 1946).
     """
-    freedom = float(excess.sum() ** 2 / max((excess ** 2).sum(), 1e-300))
+    freedom = float(excess.sum() ** 2 / max((excess**2).sum(), 1e-300))
     return float((t.ppf(CONFIDENCE, max(freedom - 1, 1)) / norm.ppf(CONFIDENCE)) ** 2)
 
 
@@ -108,8 +108,8 @@ class Support:
 
     comparisons: int
     identities: int
-    effective: float   # independent comparisons' worth
-    floor: float       # smallest FMR that can be stated: upper limit when none in `effective` matched
+    effective: float  # independent comparisons' worth
+    floor: float  # smallest FMR that can be stated: upper limit when none in `effective` matched
 
     def carries(self, target: float) -> bool:
         return target >= self.floor
@@ -119,16 +119,22 @@ class Support:
         return int(np.ceil(self.comparisons * self.floor / target))
 
     def refusal(self, target: float) -> str:
-        return (f"FMR {target:.0e} cannot be stated: {self.comparisons:,} comparisons of "
-                f"{self.identities:,} people are worth {self.effective:,.0f} independent ones, which carry "
-                f"{self.floor:.1e} at best; about {self.needed(target):,} such comparisons are needed")
+        return (
+            f"FMR {target:.0e} cannot be stated: {self.comparisons:,} comparisons of "
+            f"{self.identities:,} people are worth {self.effective:,.0f} independent ones, which carry "
+            f"{self.floor:.1e} at best; about {self.needed(target):,} such comparisons are needed"
+        )
 
 
 def support(comparisons: Comparisons, *, confidence: float = CONFIDENCE) -> Support:
     above_all = float(np.nextafter(comparisons.tail[0], np.float32(2))) if len(comparisons.tail) else 1.0
     trials = effective_trials(comparisons, above_all)
-    return Support(comparisons=comparisons.impostor_total, identities=comparisons.identities,
-                   effective=trials, floor=upper_limit(0, trials, confidence=confidence))
+    return Support(
+        comparisons=comparisons.impostor_total,
+        identities=comparisons.identities,
+        effective=trials,
+        floor=upper_limit(0, trials, confidence=confidence),
+    )
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,7 @@ class Replicates:
     """FNMR and threshold at each target FMR, one row per bootstrap replicate."""
 
     targets: tuple[float, ...]
-    fnmr: NDArray[np.float64]       # (R, targets)
+    fnmr: NDArray[np.float64]  # (R, targets)
     threshold: NDArray[np.float64]  # (R, targets)
 
     def fnmr_interval(self, target: int, *, confidence: float = CONFIDENCE) -> Interval:
@@ -162,8 +168,11 @@ def bootstrap(comparisons: Comparisons, targets: Sequence[float], *, replicates:
         missed = np.concatenate([[0], np.cumsum(weight[owner])])
         below = np.searchsorted(comparisons.genuine, threshold, side="left")
         rows.append((missed[below] / max(missed[-1], 1), threshold))
-    return Replicates(targets=tuple(targets), fnmr=np.array([r[0] for r in rows]),
-                      threshold=np.array([r[1] for r in rows], np.float64))
+    return Replicates(
+        targets=tuple(targets),
+        fnmr=np.array([r[0] for r in rows]),
+        threshold=np.array([r[1] for r in rows], np.float64),
+    )
 
 
 def _reach(comparisons: Comparisons, target: float) -> int:
@@ -175,7 +184,7 @@ def _impostor_weight(comparisons: Comparisons, weight: NDArray[np.int64]) -> flo
     """Impostor comparisons in a replicate; those between two copies of one person are left out."""
     if comparisons.crossed:
         images = (weight * comparisons.images_of()).astype(np.float64)
-        return float((images.sum() ** 2 - (images ** 2).sum()) / 2)
+        return float((images.sum() ** 2 - (images**2).sum()) / 2)
     sides = comparisons.tail_identities()
     return float((weight[sides[:, 0]] * weight[sides[:, 1]]).sum())
 

@@ -30,8 +30,13 @@ class Judged:
     refused: str | None
 
 
-def judge(shown: Sequence[Shown], engine: Analyses, *, match_threshold: float | None,
-          progress: Callable[[int, int], None] | None = None) -> list[Judged]:
+def judge(
+    shown: Sequence[Shown],
+    engine: Analyses,
+    *,
+    match_threshold: float | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Judged]:
     """`match_threshold`: cosine from which the presentation matches its reference; None: no IAPAR."""
     judged = []
     for one in shown:

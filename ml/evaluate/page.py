@@ -17,8 +17,9 @@ def write_page(report: Report, path: Path) -> None:
 
 
 def render(report: Report) -> str:
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
-                                     undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     environment.filters["inline"] = _inline
     environment.filters["svg"] = Markup  # made by ml.evaluate.plots from numbers and our own labels
     template = files("ml.evaluate").joinpath("page.html").read_text()

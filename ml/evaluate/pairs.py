@@ -17,8 +17,8 @@ from ml.evaluate.gallery import Gallery, person_of
 @dataclass(frozen=True)
 class PairList:
     pairs: tuple[tuple[int, int], ...]  # indices into the gallery's names
-    fold: tuple[int, ...]               # 0-based, one per pair
-    missing: int                        # pairs left out because the gallery lacks a photograph
+    fold: tuple[int, ...]  # 0-based, one per pair
+    missing: int  # pairs left out because the gallery lacks a photograph
 
     @property
     def folds(self) -> int:
@@ -65,13 +65,17 @@ def _plain(lines: list[list[str]], path: Path) -> list[tuple[str, str, int]]:
 
 def _found(wanted: list[tuple[str, str, int]], gallery: Gallery) -> PairList:
     index = _index(gallery)
-    known = [(index[_stem(a)], index[_stem(b)], fold) for a, b, fold in wanted
-             if _stem(a) in index and _stem(b) in index]
+    known = [
+        (index[_stem(a)], index[_stem(b)], fold) for a, b, fold in wanted if _stem(a) in index and _stem(b) in index
+    ]
     if not known:
-        raise EvaluationError(f"no pair of the list is in {gallery.source}; its first photograph is "
-                              f"{gallery.names[0]}, the list's first is {wanted[0][0]}")
-    return PairList(pairs=tuple((a, b) for a, b, _ in known), fold=tuple(f for _, _, f in known),
-                    missing=len(wanted) - len(known))
+        raise EvaluationError(
+            f"no pair of the list is in {gallery.source}; its first photograph is "
+            f"{gallery.names[0]}, the list's first is {wanted[0][0]}"
+        )
+    return PairList(
+        pairs=tuple((a, b) for a, b, _ in known), fold=tuple(f for _, _, f in known), missing=len(wanted) - len(known)
+    )
 
 
 def _index(gallery: Gallery) -> dict[str, int]:
@@ -80,5 +84,8 @@ def _index(gallery: Gallery) -> dict[str, int]:
 
 
 def _stem(path: str) -> str:
-    return f"{person_of(path)}/{Path(path).stem}" if Path(path).suffix.lower() in {
-        ".jpg", ".jpeg", ".png", ".webp"} else f"{person_of(path)}/{Path(path).name}"
+    return (
+        f"{person_of(path)}/{Path(path).stem}"
+        if Path(path).suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"}
+        else f"{person_of(path)}/{Path(path).name}"
+    )

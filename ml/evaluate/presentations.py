@@ -59,5 +59,12 @@ def _indexed(index: Path) -> list[Shown]:
     missing = {"file", "species", "subject"} - set(rows[0] if rows else ())
     if missing:
         raise EvaluationError(f"{index} lacks the columns {', '.join(sorted(missing))}")
-    return [Shown(index.parent / row["file"], row["species"], row["subject"],
-                  index.parent / row["reference"] if row.get("reference") else None) for row in rows]
+    return [
+        Shown(
+            index.parent / row["file"],
+            row["species"],
+            row["subject"],
+            index.parent / row["reference"] if row.get("reference") else None,
+        )
+        for row in rows
+    ]

@@ -54,8 +54,7 @@ def curve(comparisons: Comparisons) -> Curve:
     threshold = np.arange(BINS) * 2 / BINS - 1
     above = np.cumsum(comparisons.histogram[::-1])[::-1]
     misses = np.searchsorted(comparisons.genuine, threshold.astype(np.float32), side="left")
-    return Curve(threshold=threshold, fmr=above / comparisons.impostor_total,
-                 fnmr=misses / len(comparisons.genuine))
+    return Curve(threshold=threshold, fmr=above / comparisons.impostor_total, fnmr=misses / len(comparisons.genuine))
 
 
 def equal_error_rate(comparisons: Comparisons) -> tuple[float, float]:

@@ -31,7 +31,7 @@ class Table:
 
 @dataclass(frozen=True)
 class PhotoPair:
-    left: bytes   # JPEG
+    left: bytes  # JPEG
     right: bytes
     caption: str
     score: str
@@ -44,24 +44,30 @@ class Section:
     svg: str = ""
     table: Table | None = None
     pairs: tuple[PhotoPair, ...] = ()  # stay on the page, never in the repository
-    on_card: bool = True               # whether the model card repeats text and table
+    on_card: bool = True  # whether the model card repeats text and table
 
 
 @dataclass(frozen=True)
 class Report:
     kind: Literal["verification", "detection", "quality", "liveness", "calibration"]
     title: str
-    subject: str                       # the pack: decides the model card
+    subject: str  # the pack: decides the model card
     about: tuple[tuple[str, str], ...]  # label, value: data, seed, command, versions
     headlines: tuple[Headline, ...]
     sections: tuple[Section, ...]
-    limits: tuple[str, ...]            # what the data cannot show
+    limits: tuple[str, ...]  # what the data cannot show
     result: dict[str, Any] = field(default_factory=dict)  # the figures, for machines
 
 
 def write_json(report: Report, path: Path) -> None:
-    body = {"kind": report.kind, "title": report.title, "subject": report.subject, "about": dict(report.about),
-            "limits": list(report.limits), "result": report.result}
+    body = {
+        "kind": report.kind,
+        "title": report.title,
+        "subject": report.subject,
+        "about": dict(report.about),
+        "limits": list(report.limits),
+        "result": report.result,
+    }
     path.write_text(json.dumps(plain(body), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 

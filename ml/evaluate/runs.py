@@ -50,14 +50,22 @@ def verification(arguments: Namespace, command: Sequence[str], console: Console)
     enrolment, way = enrolled(pack, gallery, arguments, console)
     kept = enrolment.gallery
     with bar(console, "comparing") as advance:
-        found = verify(enrolment, pairs=read_pairs(arguments.pairs, kept) if arguments.pairs else None,
-                       crossed=not arguments.pairs_only,
-                       groups=read_groups(arguments.groups, kept) if arguments.groups else None,
-                       seed=arguments.seed, replicates=arguments.replicates, progress=advance)
+        found = verify(
+            enrolment,
+            pairs=read_pairs(arguments.pairs, kept) if arguments.pairs else None,
+            crossed=not arguments.pairs_only,
+            groups=read_groups(arguments.groups, kept) if arguments.groups else None,
+            seed=arguments.seed,
+            replicates=arguments.replicates,
+            progress=advance,
+        )
     report = verification_report.report(
-        found, enrolment, title=arguments.title or f"{pack.manifest.name}: verification on {gallery.source.name}",
+        found,
+        enrolment,
+        title=arguments.title or f"{pack.manifest.name}: verification on {gallery.source.name}",
         subject=pack.manifest.name,
-        about=about(verb=command, models=[pack.ref], gallery=gallery, way=way, seed=arguments.seed, now=now()))
+        about=about(verb=command, models=[pack.ref], gallery=gallery, way=way, seed=arguments.seed, now=now()),
+    )
     finish(report, pack, arguments, console)
     return 1 if gate_failed(list(found.groups)) else 0
 
@@ -66,31 +74,42 @@ def detection(arguments: Namespace, command: Sequence[str], console: Console) ->
     gallery = opened(arguments.data, limit=arguments.limit)
     names = arguments.detectors or [open_roles(default_root(), from_environment())["detector"][0].manifest.name]
     packs = [named_pack(name) for name in names]
-    detectors = {pack.manifest.name: detector(pack, device=arguments.device, runtime=arguments.runtime)
-                 for pack in packs}
+    detectors = {
+        pack.manifest.name: detector(pack, device=arguments.device, runtime=arguments.runtime) for pack in packs
+    }
     images = [decode_own(data).pixels for data in gallery.read_many(list(range(len(gallery))))]
     truth = agreed(images, detectors)
     mark = machine.watch()
     with bar(console, "detecting") as advance:
         outcomes = judge(truth, detectors, seed=arguments.seed, progress=advance)
     title = arguments.title or f"Detection on {gallery.source.name}"
-    run = about(verb=command, models=[pack.ref for pack in packs], gallery=gallery, way="frames", seed=arguments.seed,
-                now=now())
+    run = about(
+        verb=command, models=[pack.ref for pack in packs], gallery=gallery, way="frames", seed=arguments.seed, now=now()
+    )
     made = partial(detection_report.report, truth=truth, busy=machine.others(mark), about=run)
     finish(made(outcomes, title=f"{title}: {', '.join(names)}", subject=names[0]), packs[0], arguments, console)
     for pack in packs[1:] if not arguments.card else ():  # the page compares them all, each card speaks of its own
         name = pack.manifest.name
         if card := card_path(name, arguments):
-            update_card(made([one for one in outcomes if one.detector == name], title=title, subject=name), card,
-                        head=card_head(pack))
+            update_card(
+                made([one for one in outcomes if one.detector == name], title=title, subject=name),
+                card,
+                head=card_head(pack),
+            )
     return 0
 
 
 def quality(arguments: Namespace, command: Sequence[str], console: Console) -> int:
     gallery = opened(arguments.data, limit=arguments.limit)
     pack = recogniser_pack(arguments.pack)
-    made = embedder(pack, gallery, arguments.input, wants=("detect", "quality", "embed"), device=arguments.device,
-                    runtime=arguments.runtime)
+    made = embedder(
+        pack,
+        gallery,
+        arguments.input,
+        wants=("detect", "quality", "embed"),
+        device=arguments.device,
+        runtime=arguments.runtime,
+    )
     if arguments.made_poorer:
         made = MadePoorer(made, seed=arguments.seed)
     with bar(console, "enrolling") as advance:
@@ -99,9 +118,13 @@ def quality(arguments: Namespace, command: Sequence[str], console: Console) -> i
     threshold, name = _operating_point(pack, comparisons, arguments.fmr)
     found = judge_quality(enrolment, comparisons, threshold=threshold, recommended=recommended()["measures"])
     report = quality_report.report(
-        found, enrolment, threshold_name=name, subject=pack.manifest.name,
+        found,
+        enrolment,
+        threshold_name=name,
+        subject=pack.manifest.name,
         title=arguments.title or f"{pack.manifest.name}: quality on {gallery.source.name}",
-        about=about(verb=command, models=made.models, gallery=gallery, way=made.way, seed=arguments.seed, now=now()))
+        about=about(verb=command, models=made.models, gallery=gallery, way=made.way, seed=arguments.seed, now=now()),
+    )
     finish(report, pack, arguments, console)
     return 0
 
@@ -126,17 +149,27 @@ def liveness(arguments: Namespace, command: Sequence[str], console: Console) -> 
     driven = engine(pack, device=arguments.device, runtime=arguments.runtime)
     body = pack.calibration()
     with bar(console, "judging") as advance:
-        judged = judge_attacks(shown, driven, progress=advance,
-                               match_threshold=from_json(body).score_for(arguments.fmr) if body else None)
+        judged = judge_attacks(
+            shown, driven, progress=advance, match_threshold=from_json(body).score_for(arguments.fmr) if body else None
+        )
     if arguments.fit:
         _fit(judged, console)
     found = attacks.rates([one.presentation for one in judged], threshold=arguments.threshold)
     report = liveness_report.report(
-        found, judged, subject=pads[0].manifest.name,
-        title=arguments.title or f"{' + '.join(p.manifest.name for p in pads)}: presentation attack detection on "
-                                 f"{arguments.data.name}",
-        about=about(verb=command, models=[p.ref for p in pads], gallery=None, way=f"{len(shown)} presentations",
-                    seed=None, now=now()))
+        found,
+        judged,
+        subject=pads[0].manifest.name,
+        title=arguments.title
+        or f"{' + '.join(p.manifest.name for p in pads)}: presentation attack detection on {arguments.data.name}",
+        about=about(
+            verb=command,
+            models=[p.ref for p in pads],
+            gallery=None,
+            way=f"{len(shown)} presentations",
+            seed=None,
+            now=now(),
+        ),
+    )
     finish(report, pads[0], arguments, console)
     return 0
 
@@ -148,8 +181,10 @@ def _fit(judged: Sequence[Judged], console: Console) -> None:
         rule = fusion.fit([one.scores for one in scored], [one.presentation.bona_fide for one in scored])
     except ValueError as error:
         raise EvaluationError(str(error)) from error
-    console.print(f"fusion rule: {fusion.write(rule, root=default_root())}; the figures below are from before it, and "
-                  "judging it takes other presentations than these")
+    console.print(
+        f"fusion rule: {fusion.write(rule, root=default_root())}; the figures below are from before it, and "
+        "judging it takes other presentations than these"
+    )
 
 
 def opened(data: Path, *, limit: int | None = None) -> Gallery:

@@ -24,8 +24,8 @@ from ml.packs import TEMPLATES
 from ml.quality import assess
 from ml.types import Analysis, Box, Face, Image, Measure, ModelRef, Pixels, Points, Want
 
-BATCH = 32        # photographs at a time: where throughput has levelled off, see docs/performance.md
-CHIP = 112        # px, side of an aligned photograph
+BATCH = 32  # photographs at a time: where throughput has levelled off, see docs/performance.md
+CHIP = 112  # px, side of an aligned photograph
 CHIP_FACE_BOX = Box(16, 20, 80, 90)  # px: brow to chin and cheek to cheek of the template's mean face
 CHIP_POINTS: Points = np.array(TEMPLATES["arcface-112"], np.float32)
 CHIP_FACE = Face(CHIP_FACE_BOX, CHIP_POINTS, 1.0)
@@ -37,7 +37,7 @@ Progress = Callable[[int, int], None]  # (photographs done, all)
 class Template:
     """What one photograph gave."""
 
-    embedding: NDArray[np.float32]     # (D,), unit length
+    embedding: NDArray[np.float32]  # (D,), unit length
     quality: tuple[Measure, ...] = ()
 
 
@@ -141,11 +141,11 @@ class Enrolment:
     """Templates of a gallery, and who is missing. `gallery` holds only those enrolled, in step."""
 
     gallery: Gallery
-    embeddings: NDArray[np.float32]     # (N, D)
+    embeddings: NDArray[np.float32]  # (N, D)
     quality: tuple[tuple[Measure, ...], ...]
-    offered: int                        # photographs tried
+    offered: int  # photographs tried
     failures: dict[str, int] = field(default_factory=dict)  # reason -> photographs
-    failed: tuple[str, ...] = ()        # their names
+    failed: tuple[str, ...] = ()  # their names
 
     @property
     def failure_to_enrol(self) -> float:
@@ -153,8 +153,7 @@ class Enrolment:
         return len(self.failed) / self.offered
 
 
-def enrol(gallery: Gallery, embedder: Embedder, *, progress: Progress | None = None,
-          batch: int = BATCH) -> Enrolment:
+def enrol(gallery: Gallery, embedder: Embedder, *, progress: Progress | None = None, batch: int = BATCH) -> Enrolment:
     """Raises EvaluationError when not one photograph gives a template."""
     kept: list[int] = []
     templates: list[Template] = []
@@ -171,9 +170,14 @@ def enrol(gallery: Gallery, embedder: Embedder, *, progress: Progress | None = N
             progress(places[-1] + 1, len(gallery))
     if not templates:
         raise EvaluationError(f"none of {len(gallery)} photographs gave a template: {Counter(reasons.values())}")
-    return Enrolment(gallery=gallery.only(kept), embeddings=np.stack([t.embedding for t in templates]),
-                     quality=tuple(t.quality for t in templates), offered=len(gallery),
-                     failures=dict(Counter(reasons.values())), failed=tuple(sorted(reasons)))
+    return Enrolment(
+        gallery=gallery.only(kept),
+        embeddings=np.stack([t.embedding for t in templates]),
+        quality=tuple(t.quality for t in templates),
+        offered=len(gallery),
+        failures=dict(Counter(reasons.values())),
+        failed=tuple(sorted(reasons)),
+    )
 
 
 def _template(outcome: Analysis | EngineError) -> Template | str:

@@ -20,8 +20,8 @@ from ml.evaluate.templates import Enrolment
 
 TARGETS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # FMRs reported; NIST SP 800-63A-4 asks 1e-4 or better
 GROUP_TARGET = 1e-3  # one group's people make too few comparisons for 1e-4
-REPLICATES = 1000    # percentile ends move by about 0.1 of the interval's width at this number
-BAND = 24            # points of the DET's interval
+REPLICATES = 1000  # percentile ends move by about 0.1 of the interval's width at this number
+BAND = 24  # points of the DET's interval
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class OperatingPoint:
     threshold: float | None
     threshold_interval: Interval | None
     fnmr: float | None
-    fnmr_interval: Interval | None    # 95 %, bootstrap over people
-    fmr_upper: float | None           # one-sided 95 % limit of the FMR at this threshold
+    fnmr_interval: Interval | None  # 95 %, bootstrap over people
+    fmr_upper: float | None  # one-sided 95 % limit of the FMR at this threshold
     refusal: str | None = None
 
     @property
@@ -56,9 +56,16 @@ class Verification:
     groups: tuple[GroupRate, ...]
 
 
-def verify(enrolment: Enrolment, *, pairs: PairList | None, crossed: bool = True,
-           groups: dict[str, dict[str, str]] | None = None, seed: int, replicates: int = REPLICATES,
-           progress: Progress | None = None) -> Verification:
+def verify(
+    enrolment: Enrolment,
+    *,
+    pairs: PairList | None,
+    crossed: bool = True,
+    groups: dict[str, dict[str, str]] | None = None,
+    seed: int,
+    replicates: int = REPLICATES,
+    progress: Progress | None = None,
+) -> Verification:
     """`crossed`: compare all with all; otherwise the pair list is all there is."""
     label, embeddings = enrolment.gallery.label, enrolment.embeddings
     if crossed:
@@ -68,13 +75,21 @@ def verify(enrolment: Enrolment, *, pairs: PairList | None, crossed: bool = True
     else:
         raise EvaluationError("give a pair list, or let all photographs be compared")
     if not len(comparisons.genuine) or not comparisons.impostor_total:
-        raise EvaluationError("there must be genuine and impostor comparisons: two people at least, and two "
-                              "photographs of one of them")
+        raise EvaluationError(
+            "there must be genuine and impostor comparisons: two people at least, and two photographs of one of them"
+        )
     return measured(comparisons, enrolment, pairs=pairs, groups=groups or {}, seed=seed, replicates=replicates)
 
 
-def measured(comparisons: Comparisons, enrolment: Enrolment, *, pairs: PairList | None,
-             groups: dict[str, dict[str, str]], seed: int, replicates: int) -> Verification:
+def measured(
+    comparisons: Comparisons,
+    enrolment: Enrolment,
+    *,
+    pairs: PairList | None,
+    groups: dict[str, dict[str, str]],
+    seed: int,
+    replicates: int,
+) -> Verification:
     carried = support(comparisons)
     stated = [t for t in TARGETS if carried.carries(t)]
     line = np.logspace(np.log10(max(carried.floor, 1e-9)), -2, BAND) if carried.floor < 1e-2 else np.array([1e-2])
@@ -82,12 +97,20 @@ def measured(comparisons: Comparisons, enrolment: Enrolment, *, pairs: PairList 
     eer, at = equal_error_rate(comparisons)
     points = tuple(_point(comparisons, carried, target, drawn) for target in TARGETS)
     return Verification(
-        comparisons=comparisons, support=carried, eer=eer, eer_threshold=at, points=points,
-        band=_band(drawn, line, skip=len(stated)), folds=_folds(enrolment, pairs),
-        fold_pairs=len(pairs.pairs) if pairs else 0, missing_pairs=pairs.missing if pairs else 0,
+        comparisons=comparisons,
+        support=carried,
+        eer=eer,
+        eer_threshold=at,
+        points=points,
+        band=_band(drawn, line, skip=len(stated)),
+        folds=_folds(enrolment, pairs),
+        fold_pairs=len(pairs.pairs) if pairs else 0,
+        missing_pairs=pairs.missing if pairs else 0,
         largest_share=_largest_share(comparisons, enrolment),
-        groups=tuple(by_group(comparisons, enrolment.gallery.people, groups,
-                              threshold=threshold_at(comparisons, GROUP_TARGET))))
+        groups=tuple(
+            by_group(comparisons, enrolment.gallery.people, groups, threshold=threshold_at(comparisons, GROUP_TARGET))
+        ),
+    )
 
 
 def point_at(points: Sequence[OperatingPoint], target: float) -> OperatingPoint:
@@ -99,13 +122,22 @@ def _point(comparisons: Comparisons, carried: Support, target: float, drawn: Rep
         return OperatingPoint(target, None, None, None, None, None, refusal=carried.refusal(target))
     threshold = threshold_at(comparisons, target)
     place = drawn.targets.index(target)
-    return OperatingPoint(target=target, threshold=threshold, threshold_interval=drawn.threshold_interval(place),
-                          fnmr=fnmr(comparisons, threshold), fnmr_interval=drawn.fnmr_interval(place),
-                          fmr_upper=fmr_upper(comparisons, threshold))
+    return OperatingPoint(
+        target=target,
+        threshold=threshold,
+        threshold_interval=drawn.threshold_interval(place),
+        fnmr=fnmr(comparisons, threshold),
+        fnmr_interval=drawn.fnmr_interval(place),
+        fmr_upper=fmr_upper(comparisons, threshold),
+    )
 
 
-def _band(drawn: Replicates, line: NDArray[np.float64], *, skip: int,
-          ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _band(
+    drawn: Replicates,
+    line: NDArray[np.float64],
+    *,
+    skip: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     ends = [drawn.fnmr_interval(skip + i) for i in range(len(line))]
     return line, np.array([e.low for e in ends]), np.array([e.high for e in ends])
 

@@ -15,8 +15,8 @@ from ml.errors import PackError
 from ml.types import PadScore
 
 FILE = "pad-fusion.json"  # beside the packs: it belongs to a set of models, not to one
-CERTAIN = 1e-4            # scores are kept this far from 0 and 1, so that one model cannot outvote all others
-RIDGE = 1.0               # one pseudo-observation's worth of pull towards weight 0: small sets separate perfectly
+CERTAIN = 1e-4  # scores are kept this far from 0 and 1, so that one model cannot outvote all others
+RIDGE = 1.0  # one pseudo-observation's worth of pull towards weight 0: small sets separate perfectly
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,12 @@ def fit(scores: Sequence[Sequence[PadScore]], bona_fide: Sequence[bool]) -> Fusi
         raise ValueError("fusion needs bona fide pictures and attacks")
     rows = np.array([[1.0, *(logit(one.live) for one in row)] for row in scores])  # (N, 1 + models)
     solution = _newton(rows, labels)
-    return Fusion({one.model.sha256: float(weight) for one, weight in zip(scores[0], solution[1:], strict=True)},
-                  float(solution[0]), int(labels.sum()), int((1 - labels).sum()))
+    return Fusion(
+        {one.model.sha256: float(weight) for one, weight in zip(scores[0], solution[1:], strict=True)},
+        float(solution[0]),
+        int(labels.sum()),
+        int((1 - labels).sum()),
+    )
 
 
 def _newton(rows: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:

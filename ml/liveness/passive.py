@@ -47,8 +47,8 @@ class PadModel:
 @dataclass(frozen=True, slots=True)
 class Liveness:
     scores: tuple[PadScore, ...] = ()
-    live: float | None = None     # fused, 0..1, see ml.liveness.fusion
-    refused: str | None = None    # why no model was asked
+    live: float | None = None  # fused, 0..1, see ml.liveness.fusion
+    refused: str | None = None  # why no model was asked
 
 
 class PassiveLiveness:
@@ -96,8 +96,9 @@ def context(image: Pixels, face: Face, reach: float, size: int) -> Pixels:
     left = min(max(box.centre[0] - across / 2, 0.0), width - across)
     top = min(max(box.centre[1] - down / 2, 0.0), height - down)
     matrix = (across / size, 0, left, 0, down / size, top)
-    return np.asarray(Pil.fromarray(image).transform(
-        (size, size), Pil.Transform.AFFINE, matrix, Pil.Resampling.BILINEAR))
+    return np.asarray(
+        Pil.fromarray(image).transform((size, size), Pil.Transform.AFFINE, matrix, Pil.Resampling.BILINEAR)
+    )
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

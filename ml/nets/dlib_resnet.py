@@ -12,9 +12,9 @@ from torch import nn
 
 from ml.nets.blocks import conv
 
-INPUT = 150      # px, square, RGB
+INPUT = 150  # px, square, RGB
 EMBEDDING = 128
-STAGES = (       # channels, blocks, whether the first block halves the size
+STAGES = (  # channels, blocks, whether the first block halves the size
     (32, 3, False),
     (64, 4, True),
     (128, 3, True),
@@ -55,7 +55,7 @@ class DlibResNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.max_pool2d(F.relu(self.stem(x)), 3, 2)  # (N, 32, 35, 35)
-        x = self.blocks(x)                            # (N, 256, 2, 2)
+        x = self.blocks(x)  # (N, 256, 2, 2)
         return self.head(x.mean((2, 3)))
 
 

@@ -11,8 +11,8 @@ from torch import nn
 
 from ml.nets.blocks import conv, depthwise, whole
 
-INPUT = 80    # px, square, BGR 0..255
-CLASSES = 3   # 1 is bona fide
+INPUT = 80  # px, square, BGR 0..255
+CLASSES = 3  # 1 is bona fide
 STEM = 32
 TAIL = 512
 REDUCTION = 4  # squeeze-and-excitation
@@ -75,7 +75,7 @@ class MiniFASNet(nn.Module):
         self.head = nn.Linear(TAIL, CLASSES)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.act1(self.stem(x))               # (N, 32, 40, 40)
+        x = self.act1(self.stem(x))  # (N, 32, 40, 40)
         x = self.act2(self.stem_filter(x))
         x = self.act3(self.tail(self.blocks(x)))  # (N, 512, 5, 5)
         return self.head(self.pool(x).flatten(1))

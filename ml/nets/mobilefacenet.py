@@ -8,10 +8,10 @@ from torch import nn
 
 from ml.nets.blocks import conv, depthwise
 
-INPUT = 112      # px, square, RGB
+INPUT = 112  # px, square, RGB
 EMBEDDING = 128
 STEM = 64
-STAGES = (       # expansion, channels, blocks, stride of the first
+STAGES = (  # expansion, channels, blocks, stride of the first
     (2, 64, 5, 2),
     (4, 128, 1, 2),
     (2, 128, 6, 1),
@@ -51,7 +51,7 @@ class MobileFaceNet(nn.Module):
         self.head = conv(TAIL, EMBEDDING)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = F.relu6(self.stem(x))              # (N, 64, 56, 56)
+        x = F.relu6(self.stem(x))  # (N, 64, 56, 56)
         x = F.relu(self.stem_filter(x))
         x = F.relu(self.stem_mix(x))
         x = F.relu6(self.tail(self.blocks(x)))  # (N, 512, 7, 7)

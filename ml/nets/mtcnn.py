@@ -13,8 +13,8 @@ from torch import nn
 from ml.nets.blocks import conv
 
 PNET_CELL, PNET_STRIDE = 12, 2  # px: window and step of the proposal network
-RNET_INPUT = 24                 # px, square
-ONET_INPUT = 48                 # px, square
+RNET_INPUT = 24  # px, square
+ONET_INPUT = 48  # px, square
 
 
 class PNet(nn.Module):
@@ -49,8 +49,8 @@ class RNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         x = F.max_pool2d(self.act1(self.conv1(x)), 3, 2, ceil_mode=True)  # (N, 32, 11, 11)
-        x = F.max_pool2d(self.act2(self.conv2(x)), 3, 2)                  # (N, 48, 4, 4)
-        x = self.act3(self.conv3(x))                                      # (N, 64, 3, 3)
+        x = F.max_pool2d(self.act2(self.conv2(x)), 3, 2)  # (N, 48, 4, 4)
+        x = self.act3(self.conv3(x))  # (N, 64, 3, 3)
         x = self.act4(self.dense(x.flatten(1)))
         return self.face(x).softmax(1), self.box(x)
 
@@ -71,8 +71,8 @@ class ONet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         x = F.max_pool2d(self.act1(self.conv1(x)), 3, 2, ceil_mode=True)  # (N, 32, 23, 23)
-        x = F.max_pool2d(self.act2(self.conv2(x)), 3, 2)                  # (N, 64, 10, 10)
+        x = F.max_pool2d(self.act2(self.conv2(x)), 3, 2)  # (N, 64, 10, 10)
         x = F.max_pool2d(self.act3(self.conv3(x)), 2, 2, ceil_mode=True)  # (N, 64, 4, 4)
-        x = self.act4(self.conv4(x))                                      # (N, 128, 3, 3)
+        x = self.act4(self.conv4(x))  # (N, 128, 3, 3)
         x = self.act5(self.dense(x.flatten(1)))
         return self.face(x).softmax(1), self.box(x), self.points(x)

@@ -18,9 +18,9 @@ STEM = 16
 BACKBONE = (  # channels of each pair of units, and whether a pool comes first
     (16, 32, True),
     (32, 64, False),
-    (64, 64, True),   # leaves at stride 8
-    (64, 64, True),   # 16
-    (64, 64, True),   # 32
+    (64, 64, True),  # leaves at stride 8
+    (64, 64, True),  # 16
+    (64, 64, True),  # 32
 )
 
 

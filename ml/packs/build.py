@@ -22,9 +22,7 @@ from ml.packs.write import sha256, write_pack
 CALIBRATION = "calibration.json"
 
 
-def build(
-    manifest: Manifest, origins: Mapping[str, bytes], *, root: Path, allowed_licences: Collection[str]
-) -> Pack:
+def build(manifest: Manifest, origins: Mapping[str, bytes], *, root: Path, allowed_licences: Collection[str]) -> Pack:
     """Make `root/<name>` from the bytes of its origins (file name -> bytes, hashes already matched)."""
     require(manifest.licence, allowed=allowed_licences, what=manifest.name)
     contents, parity = _contents(manifest, origins)
@@ -45,9 +43,7 @@ def build_from_packages(name: str, *, root: Path, allowed_licences: Collection[s
     )  # fmt: skip
 
 
-def adopt(
-    manifest: Manifest, contents: Mapping[str, bytes], *, root: Path, allowed_licences: Collection[str]
-) -> Pack:
+def adopt(manifest: Manifest, contents: Mapping[str, bytes], *, root: Path, allowed_licences: Collection[str]) -> Pack:
     """Install a finished pack: somebody's own model, or an exported one (contents already matched their hashes).
 
     A foreign graph is inspected first. For an architecture of ours the ONNX is exported again here, so that

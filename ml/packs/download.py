@@ -14,8 +14,8 @@ from ml.packs.pack import sha256_of
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all if the server says
 
 LIMIT = 4 * 1024**3  # bytes; ten times the largest recogniser we know, a stop for servers that never end
-TRIES = 5            # each goes on where the last one stopped
-PAUSE = 1.0          # seconds before the second try, doubled each time
+TRIES = 5  # each goes on where the last one stopped
+PAUSE = 1.0  # seconds before the second try, doubled each time
 _TIMEOUT = httpx.Timeout(30.0)  # seconds without a byte
 
 

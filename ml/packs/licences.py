@@ -10,10 +10,20 @@ from ml.errors import PackError
 
 # SPDX identifiers that ask for no more than attribution. CC0-1.0 and Unlicense are dedications to the
 # public domain; LicenseRef-PublicDomain is for works that carry a statement of their own instead.
-PERMISSIVE = frozenset({
-    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC-BY-4.0", "CC0-1.0", "ISC", "MIT", "Unlicense",
-    "LicenseRef-PublicDomain",
-})
+PERMISSIVE = frozenset(
+    {
+        "0BSD",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "CC-BY-4.0",
+        "CC0-1.0",
+        "ISC",
+        "MIT",
+        "Unlicense",
+        "LicenseRef-PublicDomain",
+    }
+)
 VARIABLE = "VOUCH_ALLOWED_LICENCES"
 
 

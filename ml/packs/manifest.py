@@ -21,7 +21,11 @@ Decoder = Literal["yunet", "scrfd", "mtcnn"]
 TEMPLATES: dict[str, tuple[tuple[float, float], ...]] = {
     # InsightFace's template, used by nearly every published 112 x 112 recogniser
     "arcface-112": (
-        (38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041),
+        (38.2946, 51.6963),
+        (73.5318, 51.5014),
+        (56.0252, 71.7366),
+        (41.5493, 92.3655),
+        (70.7299, 92.2041),
     ),
     # fitted on 571 images so that MTCNN's points land where dlib's own chips have them
     "dlib-150": ((44.87, 38.74), (101.41, 38.87), (72.76, 73.13), (47.89, 102.67), (97.62, 102.86)),
@@ -38,21 +42,21 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # no separators: a pack
 class InputSpec:
     """How an RGB crop 0..255 becomes the network's input: (pixel * scale - mean) / std, per channel."""
 
-    height: int | None              # px; None: any multiple of `multiple_of`
-    width: int | None               # px
-    colour: Colour                  # channel order that the network expects
+    height: int | None  # px; None: any multiple of `multiple_of`
+    width: int | None  # px
+    colour: Colour  # channel order that the network expects
     scale: float = 1.0
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)  # in the network's channel order
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    multiple_of: int = 1            # px, for dynamic sizes
+    multiple_of: int = 1  # px, for dynamic sizes
     face_scale: float | None = None  # pad: side of the crop as a multiple of the face box
 
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    size: int | None                # values per image; None for detectors
+    size: int | None  # values per image; None for detectors
     decoder: Decoder | None = None  # detectors: which layout the outputs follow, see ml/runtime
-    live_class: int | None = None   # pad: index of the bona fide class before softmax
+    live_class: int | None = None  # pad: index of the bona fide class before softmax
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,9 @@ class Origin:
     """A file that the pack is built from: found in an installed package, or pulled from a URL."""
 
     file: str
-    sha256: str | None          # None: unknown at the origin, the operator must supply one
+    sha256: str | None  # None: unknown at the origin, the operator must supply one
     package: str | None = None  # import name of the package that ships it
-    path: str | None = None     # inside that package
+    path: str | None = None  # inside that package
     url: str | None = None
 
 
@@ -71,18 +75,18 @@ class Manifest:
     name: str
     version: str
     role: Role
-    architecture: str               # a network of ml.nets, or ONNX
-    licence: str                    # SPDX expression
-    training_data: str              # as stated by the origin
+    architecture: str  # a network of ml.nets, or ONNX
+    licence: str  # SPDX expression
+    training_data: str  # as stated by the origin
     source: str
-    weights: str                    # file name of the primary weights: their hash names the model
+    weights: str  # file name of the primary weights: their hash names the model
     input: InputSpec
     output: OutputSpec
     alignment: tuple[tuple[float, float], ...] | None  # five points on the crop
-    files: Mapping[str, str]        # file name -> SHA-256
+    files: Mapping[str, str]  # file name -> SHA-256
     calibration: str | None = None  # file name, also in `files`
     parity: Mapping[str, float] = field(default_factory=dict)  # exported file -> max abs difference to torch
-    converter: str | None = None    # how `origin` becomes `weights`; ready manifests only
+    converter: str | None = None  # how `origin` becomes `weights`; ready manifests only
     origin: tuple[Origin, ...] = ()
     notes: str = ""
 

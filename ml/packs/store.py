@@ -66,9 +66,7 @@ def active(root: Path) -> dict[Role, tuple[str, ...]]:
 
 def open_active(role: Role, *, root: Path, allowed_licences: Collection[str]) -> tuple[Pack, ...]:
     """The packs in use for a role: one detector, one recogniser, any number for pad and quality."""
-    return tuple(
-        load_pack(name, root=root, allowed_licences=allowed_licences) for name in active(root).get(role, ())
-    )
+    return tuple(load_pack(name, root=root, allowed_licences=allowed_licences) for name in active(root).get(role, ()))
 
 
 def use(*, role: Role, names: Sequence[str], root: Path, allowed_licences: Collection[str]) -> None:

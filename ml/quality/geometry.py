@@ -26,8 +26,9 @@ def grid(width: int, height: int, step: int) -> NDArray[np.complex128]:
 
 CROP = grid(SIZE, SIZE, 1)
 _AROUND = grid(SIZE, SIZE + 16, 4)
-OVAL = _AROUND[((_AROUND.real - OVAL_CENTRE[0]) / OVAL_AXES[0]) ** 2
-               + ((_AROUND.imag - OVAL_CENTRE[1]) / OVAL_AXES[1]) ** 2 <= 1]
+OVAL = _AROUND[
+    ((_AROUND.real - OVAL_CENTRE[0]) / OVAL_AXES[0]) ** 2 + ((_AROUND.imag - OVAL_CENTRE[1]) / OVAL_AXES[1]) ** 2 <= 1
+]
 
 
 def inside(face: Face, width: int, height: int) -> float:
@@ -48,8 +49,7 @@ def _within(places: NDArray[np.complex128], face: Face, width: int, height: int,
     if fit.scale == 0:
         return np.zeros(places.shape, bool)
     points, rim = (places - fit.shift) / fit.turn, edge / fit.scale
-    return ((points.real >= rim) & (points.real < width - rim)
-            & (points.imag >= rim) & (points.imag < height - rim))
+    return (points.real >= rim) & (points.real < width - rim) & (points.imag >= rim) & (points.imag < height - rim)
 
 
 def off_centre(face: Face, width: int, height: int) -> float:

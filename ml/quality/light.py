@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from ml.types import Pixels
 
-Luma = NDArray[np.float32]   # (112, 112), levels
+Luma = NDArray[np.float32]  # (112, 112), levels
 Tones = NDArray[np.float32]  # (K,), levels
-Shown = NDArray[np.bool_]    # (112, 112), where the crop shows photograph and not the black beyond it
+Shown = NDArray[np.bool_]  # (112, 112), where the crop shows photograph and not the black beyond it
 
-FACE = np.s_[30:106, 22:90]       # px of the 112 crop: brow to chin, cheek to cheek, little hair or background
+FACE = np.s_[30:106, 22:90]  # px of the 112 crop: brow to chin, cheek to cheek, little hair or background
 LEFT, RIGHT = np.s_[30:106, 22:56], np.s_[30:106, 56:90]
-DARK, LIGHT = 25.0, 247.0         # levels; the ranges of ISO/IEC 29794-5 for under- and over-exposure
+DARK, LIGHT = 25.0, 247.0  # levels; the ranges of ISO/IEC 29794-5 for under- and over-exposure
 
 
 def luminance(crop: Pixels) -> Luma:

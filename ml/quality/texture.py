@@ -44,4 +44,4 @@ def features(luma: Luma, shown: Shown) -> tuple[float, float]:
 
 def _around(edges: Luma, point: np.ndarray) -> float:
     x, y = (int(value) for value in point)
-    return float(edges[y - PATCH: y + PATCH, x - PATCH: x + PATCH].mean())
+    return float(edges[y - PATCH : y + PATCH, x - PATCH : x + PATCH].mean())

@@ -21,8 +21,8 @@ from ml.runtime.prepare import prepare
 from ml.runtime.torch import assemble
 
 PARITY_LIMIT = 1e-4  # max abs difference of any output; summation order alone stays below 1e-5 on all our networks
-OPSET = 17           # the newest that the exporter below writes and every ONNX Runtime since 1.12 reads
-PROBES = 3           # images compared
+OPSET = 17  # the newest that the exporter below writes and every ONNX Runtime since 1.12 reads
+PROBES = 3  # images compared
 
 # px; fixed-size parts that share a pack with others, where the manifest cannot say it
 _PART_SIZES = {"pnet": None, "rnet": 24, "onet": 48}

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Batch = NDArray[np.float32]                 # (N, C, H, W)
+Batch = NDArray[np.float32]  # (N, C, H, W)
 Outputs = Batch | tuple[NDArray[np.float32], ...]
 
 RuntimeName = Literal["auto", "torch", "onnx"]

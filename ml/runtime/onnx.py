@@ -65,9 +65,7 @@ def session_from(graph: bytes, *, device: str, threads: int | None = None) -> or
     return session
 
 
-def run_all(
-    session: ort.InferenceSession, batch: Batch, *, singly: bool = False
-) -> tuple[NDArray[np.float32], ...]:
+def run_all(session: ort.InferenceSession, batch: Batch, *, singly: bool = False) -> tuple[NDArray[np.float32], ...]:
     """All outputs. Image by image, then stacked, if asked for or if the graph was exported for a batch of one."""
     entry = session.get_inputs()[0]
     if (singly or entry.shape[0] == 1) and len(batch) > 1:

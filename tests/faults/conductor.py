@@ -34,7 +34,7 @@ SETTINGS = {
     "VOUCH_LEASE": str(LEASE),
     "VOUCH_FORGOTTEN": str(FORGOTTEN),
     "VOUCH_VISIBILITY_TIMEOUT": "1",  # the broker hands every task under way out again
-    "VOUCH_MAX_OPEN_PER_TENANT": "60",  # so that a queue can be filled in seconds
+    "VOUCH_MAX_OPEN_PER_TENANT": "15",  # so that a queue can be filled in seconds
     "VOUCH_RATE_LIMIT": "100000",
     "OMP_NUM_THREADS": "1",
 }

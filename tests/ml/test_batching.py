@@ -28,8 +28,9 @@ BATCH_SECONDS, IMAGE_SECONDS = 0.02, 0.002  # what one run costs, and each image
 class Slow:
     """An engine whose batches cost time but little more than single images."""
 
-    def __init__(self, *, poison: bytes = b"poison", gate: threading.Event | None = None,
-                 image_seconds: float = IMAGE_SECONDS) -> None:
+    def __init__(
+        self, *, poison: bytes = b"poison", gate: threading.Event | None = None, image_seconds: float = IMAGE_SECONDS
+    ) -> None:
         self._image_seconds = image_seconds
         self.batches: list[list[bytes]] = []
         self.wants: list[frozenset[Want]] = []
@@ -52,8 +53,18 @@ class Slow:
 
 
 def result(photo: Photo) -> Analysis:
-    return Analysis(width=len(photo.data), height=1, faces=(), face=None, crop=None, quality=(), embedding=None,
-                    pad=(), pad_refused=None, models=())
+    return Analysis(
+        width=len(photo.data),
+        height=1,
+        faces=(),
+        face=None,
+        crop=None,
+        quality=(),
+        embedding=None,
+        pad=(),
+        pad_refused=None,
+        models=(),
+    )
 
 
 @pytest.fixture
@@ -185,8 +196,9 @@ def test_a_job_that_is_late_when_its_turn_comes_is_not_run(started):
 
 def test_one_poisonous_image_fails_alone(started):
     engine, batcher, gate, _ = held(started)
-    waiting = {data: batcher.submit(engine.open(data), deadline=time.monotonic() + 60)
-               for data in (b"a", b"poison", b"b")}
+    waiting = {
+        data: batcher.submit(engine.open(data), deadline=time.monotonic() + 60) for data in (b"a", b"poison", b"b")
+    }
     gate.set()
     assert waiting[b"a"].result(timeout=5).width == 1 and waiting[b"b"].result(timeout=5).width == 1
     with pytest.raises(EngineError) as caught:
@@ -236,10 +248,13 @@ HANGING = """
 """
 
 
-@pytest.mark.parametrize(("hang", "status"), [
-    ("threading.Event().wait()", STUCK_EXIT),             # waits and lets others run
-    ("ctypes.PyDLL(None).sleep(60)", 1),                  # a call into C that never lets go of the interpreter
-])
+@pytest.mark.parametrize(
+    ("hang", "status"),
+    [
+        ("threading.Event().wait()", STUCK_EXIT),  # waits and lets others run
+        ("ctypes.PyDLL(None).sleep(60)", 1),  # a call into C that never lets go of the interpreter
+    ],
+)
 def test_a_stuck_batch_ends_the_process_and_says_where(hang, status):
     code = textwrap.dedent(HANGING).format(root=str(REPOSITORY), hang=hang)
     began = time.monotonic()

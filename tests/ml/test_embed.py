@@ -45,7 +45,7 @@ def test_the_crop_is_laid_out_as_the_pack_says(dlib_resnet, recorder):
     image = np.zeros((300, 300, 3), np.uint8)
     left, right = recogniser.template[0] + 60, recogniser.template[1] + 60
     for x, y in (left, right):
-        image[round(float(y)) - 1: round(float(y)) + 2, round(float(x)) - 1: round(float(x)) + 2] = 255
+        image[round(float(y)) - 1 : round(float(y)) + 2, round(float(x)) - 1 : round(float(x)) + 2] = 255
     crop = recogniser.crop(image, Face(Box(60, 60, 150, 150), recogniser.template + 60, 1.0))
     assert crop.shape == (150, 150, 3)
     for x, y in recogniser.template[:2]:

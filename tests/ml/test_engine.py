@@ -68,7 +68,12 @@ def test_many_at_once_are_the_same_as_one_by_one_and_errors_stay_in_their_place(
     names = ["obama", "biden", "collins"]
     outcomes = engine.analyse_many([photo("obama"), b"<svg/>", photo("biden"), photo("obama")[:5000], photo("collins")])
     assert [getattr(outcome, "code", "fine") for outcome in outcomes] == [
-        "fine", "unsupported_format", "fine", "image_unreadable", "fine"]
+        "fine",
+        "unsupported_format",
+        "fine",
+        "image_unreadable",
+        "fine",
+    ]
     for name, together in zip(names, (outcomes[0], outcomes[2], outcomes[4]), strict=True):
         assert similarity(together, engine.analyse(photo(name))) > 0.9999
 
@@ -151,6 +156,9 @@ def test_a_device_that_is_not_there_is_an_error_and_never_another_device(packs_r
 
 
 def test_the_decode_helpers_module_does_not_need_torch():
-    done = subprocess.run([sys.executable, "-c", "import sys, ml.decode.child; sys.exit('torch' in sys.modules)"],
-                          cwd=REPOSITORY, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, ml.decode.child; sys.exit('torch' in sys.modules)"],
+        cwd=REPOSITORY,
+        timeout=60,
+    )
     assert done.returncode == 0

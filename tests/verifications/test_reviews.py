@@ -62,22 +62,22 @@ def test_a_refused_proposal_leaves_the_case_in_review(case):
     assert case.now["state"] == "declined"
 
 
+def approve_behind_the_codes_back(case, **more):
+    row = queries.verification(case.id)
+    Decision.objects.create(
+        tenant_id=row.tenant_id, verification=row, number=9, submission=row.submission, outcome="approved",
+        decided_by=ANNA, policy=row.policy, evidence={}, at=clock.now(), **more,
+    )  # fmt: skip
+
+
 def test_the_database_refuses_one_person_even_when_the_code_would_not(case):
     with pytest.raises(DatabaseError, match="two people"), within(case.bank, actor=ANNA):
-        row = queries.verification(case.id)
-        Decision.objects.create(
-            tenant_id=row.tenant_id, verification=row, number=9, submission=row.submission, outcome="approved",
-            decided_by=ANNA, policy=row.policy, evidence={}, at=clock.now(),
-        )  # fmt: skip
+        approve_behind_the_codes_back(case)
 
 
 def test_the_database_refuses_the_same_person_as_the_second(case):
     with pytest.raises(DatabaseError, match="decision_four_eyes"), within(case.bank, actor=ANNA):
-        row = queries.verification(case.id)
-        Decision.objects.create(
-            tenant_id=row.tenant_id, verification=row, number=9, submission=row.submission, outcome="approved",
-            decided_by=ANNA, second_by=ANNA, policy=row.policy, evidence={}, at=clock.now(),
-        )  # fmt: skip
+        approve_behind_the_codes_back(case, second_by=ANNA)
 
 
 def test_a_decision_is_never_changed(case):

@@ -58,9 +58,7 @@ class Migration(migrations.Migration):
                 ("revoked_at", models.DateTimeField(null=True)),
                 (
                     "rotated_from",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, to="tenants.apikey"
-                    ),
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to="tenants.apikey"),
                 ),
                 (
                     "tenant",
@@ -126,9 +124,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(
-                        models.F("tenant"), models.F("user"), name="one_role_per_person_and_bank"
-                    )
+                    models.UniqueConstraint(models.F("tenant"), models.F("user"), name="one_role_per_person_and_bank")
                 ],
             },
         ),
@@ -150,7 +146,5 @@ class Migration(migrations.Migration):
         ),
         TenantTable("tenants_keyuse"),
         # before a tenant is chosen: the signed-in person sees where they belong
-        TenantTable(
-            "tenants_membership", also="user_id = nullif(current_setting('vouch.user', true), '')::int"
-        ),
+        TenantTable("tenants_membership", also="user_id = nullif(current_setting('vouch.user', true), '')::int"),
     ]

@@ -185,7 +185,7 @@ def _dense(arrays: Iterator[NDArray[np.float32]]) -> _Named:
 def _flat(arrays: Iterator[NDArray[np.float32]]) -> _Named:
     """A dense layer over a 3 x 3 map that Keras flattened as (column, row, channel)."""
     weight, bias = next(arrays), next(arrays)
-    by_place = weight.reshape(3, 3, -1, weight.shape[1])                # (w, h, c, out)
+    by_place = weight.reshape(3, 3, -1, weight.shape[1])  # (w, h, c, out)
     ours = by_place.transpose(3, 2, 1, 0).reshape(weight.shape[1], -1)  # (out, c * h * w)
     return [("weight", ours), ("bias", bias)]
 

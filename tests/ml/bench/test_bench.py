@@ -22,8 +22,16 @@ def network(runtime: str, milliseconds: float, *, chosen: bool, batch: int = 1) 
 
 
 def findings(**other) -> Findings:
-    nothing = {"stages": [], "detection": {}, "cage": {}, "networks": [], "peers": {}, "batching": None, "gpu": [],
-               "device": "cpu"}
+    nothing = {
+        "stages": [],
+        "detection": {},
+        "cage": {},
+        "networks": [],
+        "peers": {},
+        "batching": None,
+        "gpu": [],
+        "device": "cpu",
+    }
     return Findings(machine=None, clock="wall", others=0.0, recogniser="net", **(nothing | other))
 
 
@@ -108,8 +116,14 @@ def test_photographs_have_the_sizes_they_claim():
 
 
 def test_a_peer_that_fails_is_a_line_not_a_crash(monkeypatch, capsys):
-    job = {"seconds": 0.01, "clock": "wall", "vga": ["/nowhere.jpg"], "phone": ["/nowhere.jpg"], "files": {},
-           "onnx": {}}
+    job = {
+        "seconds": 0.01,
+        "clock": "wall",
+        "vga": ["/nowhere.jpg"],
+        "phone": ["/nowhere.jpg"],
+        "files": {},
+        "onnx": {},
+    }
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(job)))
     peer_child.main()
     found = json.loads(capsys.readouterr().out)

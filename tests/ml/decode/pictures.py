@@ -35,8 +35,8 @@ def png_claiming(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 4096)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in chunks)
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
 
 
 def well_formed() -> dict[str, bytes]:
@@ -44,7 +44,7 @@ def well_formed() -> dict[str, bytes]:
     colour = gradient(200, 150)
     exif = Pil.Exif()
     exif[0x0112], exif[0x010F] = 6, "Maker"
-    exif.get_ifd(0x8825)[2] = (52.0, 30.0, 1.5)   # GPS latitude
+    exif.get_ifd(0x8825)[2] = (52.0, 30.0, 1.5)  # GPS latitude
     exif.get_ifd(0x8769)[0x927C] = b"\0maker note" * 9
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     text = PngImagePlugin.PngInfo()
@@ -54,13 +54,15 @@ def well_formed() -> dict[str, bytes]:
     return {
         "JPEG progressive": encoded(colour, "JPEG", progressive=True),
         "JPEG with EXIF, profile, comment": encoded(
-            colour, "JPEG", exif=exif, icc_profile=profile, comment=b"hello", xmp=xmp),
+            colour, "JPEG", exif=exif, icc_profile=profile, comment=b"hello", xmp=xmp
+        ),
         "JPEG gray": encoded(colour.convert("L"), "JPEG"),
         "JPEG CMYK with profile": encoded(colour.convert("CMYK"), "JPEG", icc_profile=profile),
         "JPEG 4:4:4 with restarts": encoded(colour, "JPEG", subsampling=0, restart_marker_rows=1),
         "JPEG with a second picture": encoded(colour, "MPO", save_all=True, append_images=[colour], exif=exif),
         "PNG with EXIF, profile, texts": encoded(
-            colour, "PNG", exif=exif, icc_profile=profile, pnginfo=text, dpi=(300, 300)),
+            colour, "PNG", exif=exif, icc_profile=profile, pnginfo=text, dpi=(300, 300)
+        ),
         "PNG palette with transparency": encoded(colour.quantize(16), "PNG", transparency=3),
         "PNG gray and alpha": encoded(colour.convert("RGBA").convert("LA"), "PNG"),
         "PNG 16 bit": encoded(Pil.fromarray(np.arange(0, 60_000, 2, dtype=np.uint16).reshape(150, 200)), "PNG"),

@@ -46,7 +46,10 @@ def test_caged_and_bare_see_the_same_pixels(cage):
         inside, outside = cage.decode(path.read_bytes()), Bare().decode(path.read_bytes())
         assert np.array_equal(inside.pixels, outside.pixels)
         assert (inside.jpeg_quality, inside.scale, inside.source_width) == (
-            outside.jpeg_quality, outside.scale, outside.source_width)
+            outside.jpeg_quality,
+            outside.scale,
+            outside.source_width,
+        )
 
 
 @pytest.mark.parametrize("kind", sorted(well_formed()))
@@ -62,8 +65,12 @@ def test_nothing_a_good_file_may_contain_needs_what_the_helper_gave_up(kind, det
 
 
 def test_refusals_come_through_with_their_code(cage):
-    for data, code in ((png_claiming(20_000, 20_000), "image_too_large"), (PICTURE[:-30], "image_unreadable"),
-                       (b"<svg/>", "unsupported_format"), (b"", "image_unreadable")):
+    for data, code in (
+        (png_claiming(20_000, 20_000), "image_too_large"),
+        (PICTURE[:-30], "image_unreadable"),
+        (b"<svg/>", "unsupported_format"),
+        (b"", "image_unreadable"),
+    ):
         with pytest.raises(EngineError) as caught:
             cage.decode(data)
         assert caught.value.code == code

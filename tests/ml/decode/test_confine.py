@@ -55,9 +55,20 @@ def attempts(tmp_path_factory):
     return said
 
 
-@pytest.mark.parametrize("attempt", [
-    "read_a_key", "list_processes", "reach_the_database", "reach_the_network", "fork", "run_a_program",
-    "kill_the_parent", "become_root", "raise_a_limit"])
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "read_a_key",
+        "list_processes",
+        "reach_the_database",
+        "reach_the_network",
+        "fork",
+        "run_a_program",
+        "kill_the_parent",
+        "become_root",
+        "raise_a_limit",
+    ],
+)
 def test_what_decoding_does_not_need_is_refused(attempts, attempt):
     assert attempts[attempt] in ("PermissionError", "ValueError")  # setrlimit says the latter
 
@@ -72,7 +83,8 @@ def test_the_filter_lets_listed_calls_pass_and_no_others(machine):
     architecture, calls = SYSCALLS[machine]
     for number in range(500):
         assert run(seccomp_program(machine), number, architecture) == (
-            0x7FFF0000 if number in calls.values() else 0x00050001)
+            0x7FFF0000 if number in calls.values() else 0x00050001
+        )
     assert run(seccomp_program(machine), 0, architecture ^ 1) == 0x80000000
     assert run(seccomp_program(machine), 0x40000000, architecture) == 0x80000000
 

@@ -48,8 +48,11 @@ def test_every_exif_orientation_is_honoured(orientation):
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
 def test_every_png_mode_becomes_rgb(mode):
-    source = Pil.fromarray(np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)) if mode == "I;16" \
+    source = (
+        Pil.fromarray(np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32))
+        if mode == "I;16"
         else gradient().convert("RGBA" if mode == "LA" else "RGB").convert(mode)
+    )
     pixels = decode(encoded(source), LIMITS).pixels
     assert pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.max() > 200
 
@@ -121,10 +124,20 @@ def test_a_phones_two_picture_jpeg_is_its_first_picture():
     assert np.abs(decode(data, LIMITS).pixels.astype(int) - UPRIGHT).mean() < 4
 
 
-@pytest.mark.parametrize("data", [
-    b"GIF89a" + bytes(40), b"BM" + bytes(60), b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7",
-    b"II*\0" + bytes(40), b"\0\0\0\x18ftypheic" + bytes(40),
-    b"RIFF\0\0\0\0WAVE", b"SIMPLE  =                    T", b"not an image at all"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GIF89a" + bytes(40),
+        b"BM" + bytes(60),
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%PDF-1.7",
+        b"II*\0" + bytes(40),
+        b"\0\0\0\x18ftypheic" + bytes(40),
+        b"RIFF\0\0\0\0WAVE",
+        b"SIMPLE  =                    T",
+        b"not an image at all",
+    ],
+)
 def test_formats_we_did_not_choose_are_refused_by_their_first_bytes(data):
     assert refusal(data) == "unsupported_format"
 
@@ -159,7 +172,7 @@ def test_one_pixel_is_a_picture():
 def test_damage_anywhere_is_a_picture_or_a_refusal_and_nothing_else(place, damage, kind):
     data = bytearray(encoded(gradient(), kind))
     place %= len(data)
-    data[place: place + len(damage)] = damage
+    data[place : place + len(damage)] = damage
     try:
         image = decode(bytes(data), Limits(pixels=1_000_000))
     except EngineError as error:

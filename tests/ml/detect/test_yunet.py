@@ -9,8 +9,11 @@ SHAPE = (64, 96)  # px, height and width of the input
 
 
 def empty(images: int, widths: tuple[int, ...], anchors: int = 1) -> list[np.ndarray]:
-    return [np.zeros((images, SHAPE[0] // s * (SHAPE[1] // s) * anchors, width), np.float32)
-            for width in widths for s in yunet.STRIDES]
+    return [
+        np.zeros((images, SHAPE[0] // s * (SHAPE[1] // s) * anchors, width), np.float32)
+        for width in widths
+        for s in yunet.STRIDES
+    ]
 
 
 def test_one_anchor_decodes_to_its_place():

@@ -12,8 +12,10 @@ def shown(species, scores, *, subjects=20, matched=None):
 
 
 def test_each_species_has_its_own_rate():
-    found = rates([*shown("print", [0.9, 0.1, 0.1, 0.1]), *shown("replay", [0.1] * 5),
-                   *shown("bona fide", [0.9, 0.9, 0.2])], threshold=0.5)
+    found = rates(
+        [*shown("print", [0.9, 0.1, 0.1, 0.1]), *shown("replay", [0.1] * 5), *shown("bona fide", [0.9, 0.9, 0.2])],
+        threshold=0.5,
+    )
     assert [(r.name, r.rate) for r in found.apcer] == [("APCER print", 0.25), ("APCER replay", 0.0)]
     assert found.bpcer.rate == pytest.approx(1 / 3)
 
@@ -26,8 +28,14 @@ def test_a_refused_attack_does_not_pass_and_a_refused_person_is_an_error():
 
 
 def test_an_attack_counts_for_iapar_only_when_it_passes_and_matches():
-    found = rates([*shown("print", [0.9], matched=True), *shown("print", [0.9], matched=False),
-                   *shown("print", [0.1], matched=True)], threshold=0.5)
+    found = rates(
+        [
+            *shown("print", [0.9], matched=True),
+            *shown("print", [0.9], matched=False),
+            *shown("print", [0.1], matched=True),
+        ],
+        threshold=0.5,
+    )
     assert (found.iapar[0].errors, found.iapar[0].presentations) == (1, 3)
 
 
@@ -52,7 +60,10 @@ def test_folders_name_the_species(tmp_path):
         path.write_bytes(b"")
     found = read_presentations(tmp_path)
     assert {(one.species, one.subject) for one in found} == {
-        ("bona fide", "ann"), ("attack/print", "bob"), ("replay", "x")}
+        ("bona fide", "ann"),
+        ("attack/print", "bob"),
+        ("replay", "x"),
+    }
 
 
 def test_an_index_names_subjects_and_references(tmp_path):

@@ -23,8 +23,12 @@ from tests.data import PHOTOS, data_dir
 def people(tmp_path_factory):
     """Three people, one of them twice; and a picture of nobody."""
     folder = tmp_path_factory.mktemp("people")
-    for name, person in (("obama.jpg", "Obama"), ("obama2.jpg", "Obama"), ("biden.jpg", "Biden"),
-                         ("collins.jpg", "Collins")):
+    for name, person in (
+        ("obama.jpg", "Obama"),
+        ("obama2.jpg", "Obama"),
+        ("biden.jpg", "Biden"),
+        ("collins.jpg", "Collins"),
+    ):
         (folder / person).mkdir(exist_ok=True)
         shutil.copy(PHOTOS / name, folder / person / name)
     Image.new("RGB", (200, 200), "gray").save(folder / "Biden" / "wall.jpg")
@@ -39,8 +43,20 @@ def packs(packs_root, monkeypatch):
 def test_verification_goes_from_photographs_to_a_page(people, tmp_path):
     card, groups = tmp_path / "card.md", tmp_path / "groups.csv"
     groups.write_text("identity,office\nObama,president\nBiden,president\nCollins,astronaut\n")
-    done = cli.main(["verification", str(people), "--replicates", "20", "--out", str(tmp_path), "--card", str(card),
-                     "--groups", str(groups)])
+    done = cli.main(
+        [
+            "verification",
+            str(people),
+            "--replicates",
+            "20",
+            "--out",
+            str(tmp_path),
+            "--card",
+            str(card),
+            "--groups",
+            str(groups),
+        ]
+    )
     assert done == 0  # a gate that three people cannot show to be broken is not broken
     body = json.loads((tmp_path / "report.json").read_text())
     assert body["result"]["genuine"] == 1
@@ -53,6 +69,7 @@ def test_verification_goes_from_photographs_to_a_page(people, tmp_path):
 
 def test_detection_is_judged_on_harder_versions(people, tmp_path, monkeypatch):
     from ml.evaluate import harder, runs
+
     few = [case for case in harder.CASES if case.name in ("as they are", "turned 90°", "eyes 24 px apart")]
     whole = runs.judge
     monkeypatch.setattr(runs, "judge", lambda truth, detectors, **how: whole(truth, detectors, cases=few, **how))
@@ -113,8 +130,21 @@ def test_mobilefacenet_reaches_its_known_accuracy(local_packs, tmp_path, monkeyp
     pack = local_packs["mobilefacenet-foamliu"]
     monkeypatch.setenv("VOUCH_PACKS", str(pack.directory.parent))
     faces = data / "verification"
-    done = cli.main(["verification", str(faces / "lfw_aligned_112.zip"), "--pairs", str(faces / "lfw_pairs.txt"),
-                     "--pack", pack.manifest.name, "--replicates", "50", "--out", str(tmp_path), "--no-card"])
+    done = cli.main(
+        [
+            "verification",
+            str(faces / "lfw_aligned_112.zip"),
+            "--pairs",
+            str(faces / "lfw_pairs.txt"),
+            "--pack",
+            pack.manifest.name,
+            "--replicates",
+            "50",
+            "--out",
+            str(tmp_path),
+            "--no-card",
+        ]
+    )
     assert done == 0
     result = json.loads((tmp_path / "report.json").read_text())["result"]
     assert result["folds"]["mean"] == pytest.approx(0.9937, abs=0.001)

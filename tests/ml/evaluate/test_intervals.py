@@ -93,6 +93,8 @@ def test_the_bootstrap_repeats_with_its_seed_and_contains_the_estimate():
 def test_repeating_photographs_does_not_narrow_the_interval():
     embeddings, label = templates(60, images=3, noise=1.2)
     once, thrice = all_pairs(embeddings, label), all_pairs(np.tile(embeddings, (3, 1)), np.tile(label, 3))
-    widths = [np.subtract(*np.quantile(bootstrap(made, [1e-2], replicates=300, seed=1).fnmr[:, 0], [0.975, 0.025]))
-              for made in (once, thrice)]
+    widths = [
+        np.subtract(*np.quantile(bootstrap(made, [1e-2], replicates=300, seed=1).fnmr[:, 0], [0.975, 0.025]))
+        for made in (once, thrice)
+    ]
     assert widths[1] > 0.6 * widths[0]  # counted as comparisons it would be a third

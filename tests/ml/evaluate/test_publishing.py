@@ -25,10 +25,16 @@ def report(tmp_path_factory):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"\xff\xd8 no real photograph")
     found = replace(found, gallery=replace(found.gallery, source=folder))
-    result = measured(all_pairs(found.embeddings, found.gallery.label), found, pairs=None, groups={}, seed=1,
-                      replicates=50)
-    return verification_report.report(result, found, title="Made-up people <b>", subject="pack",
-                                      about=(("seed", "1"), ("command", "python -m ml evaluate")))
+    result = measured(
+        all_pairs(found.embeddings, found.gallery.label), found, pairs=None, groups={}, seed=1, replicates=50
+    )
+    return verification_report.report(
+        result,
+        found,
+        title="Made-up people <b>",
+        subject="pack",
+        about=(("seed", "1"), ("command", "python -m ml evaluate")),
+    )
 
 
 def test_the_page_loads_nothing_from_elsewhere(report):
@@ -63,8 +69,15 @@ def test_the_card_keeps_what_people_wrote_between_the_sections(report, tmp_path)
     card = tmp_path / "pack.md"
     update_card(report, card, head="# Model card: pack")
     card.write_text(card.read_text() + "\n## Known trouble\n\nFails on twins.\n")
-    again = Report(kind="verification", title="Second run", subject="pack", about=(), sections=(), limits=(),
-                   headlines=(Headline("EER", "1 %"),))
+    again = Report(
+        kind="verification",
+        title="Second run",
+        subject="pack",
+        about=(),
+        sections=(),
+        limits=(),
+        headlines=(Headline("EER", "1 %"),),
+    )
     update_card(again, card, head="# Model card: pack")
     text = card.read_text()
     assert "Fails on twins." in text
@@ -79,7 +92,8 @@ def test_sections_stand_in_one_order_whatever_ran_first(tmp_path):
         update_card(run, card, head="# Head")
     text = card.read_text()
     assert [text.index(f"about {kind}") for kind in ("verification", "quality", "liveness")] == sorted(
-        text.index(f"about {kind}") for kind in ("verification", "quality", "liveness"))
+        text.index(f"about {kind}") for kind in ("verification", "quality", "liveness")
+    )
     assert text.startswith("<!-- about")
     assert text.count("# Head") == 1
 

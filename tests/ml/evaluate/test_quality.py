@@ -23,10 +23,15 @@ def blurred():
     rng = np.random.default_rng(1)
     spoilt = found.embeddings + poor[:, None] * rng.normal(0, 1.0, found.embeddings.shape)
     spoilt = (spoilt / np.linalg.norm(spoilt, axis=1, keepdims=True)).astype(np.float32)
-    quality = tuple((Measure("sharpness", 0.1 if p else 0.9, "1", "higher"),
-                     Measure("luck", rng.random(), "1", "higher"),
-                     Measure("yaw", -40.0 if p else 1.0, "deg", "near"), Measure("constant", 1.0, "1", "higher"))
-                    for p in poor)
+    quality = tuple(
+        (
+            Measure("sharpness", 0.1 if p else 0.9, "1", "higher"),
+            Measure("luck", rng.random(), "1", "higher"),
+            Measure("yaw", -40.0 if p else 1.0, "deg", "near"),
+            Measure("constant", 1.0, "1", "higher"),
+        )
+        for p in poor
+    )
     return replace(found, embeddings=spoilt, quality=quality)
 
 
@@ -42,8 +47,12 @@ def test_a_measure_that_knows_lowers_fnmr_and_luck_does_not(blurred):
 
 def test_a_rule_says_whom_it_refuses_and_what_is_left(blurred):
     made = all_pairs(blurred.embeddings, blurred.gallery.label)
-    found = judge(blurred, made, threshold=0.7, recommended={
-        "sharpness": {"below": 0.5, "then": "refuse"}, "luck": {"below": 0.5, "then": "advise"}})
+    found = judge(
+        blurred,
+        made,
+        threshold=0.7,
+        recommended={"sharpness": {"below": 0.5, "then": "refuse"}, "luck": {"below": 0.5, "then": "advise"}},
+    )
     assert [rule.measure for rule in found.rules] == ["sharpness", "all of them"]
     assert found.rules[0].refused == pytest.approx(1 / 3)
     assert found.rules[0].fnmr < found.fnmr / 4

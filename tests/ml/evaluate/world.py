@@ -12,8 +12,9 @@ from ml.evaluate.gallery import Gallery
 from ml.evaluate.templates import Enrolment
 
 
-def templates(people: int, *, images: int = 3, noise: float = 0.5, alike: float = 0.0, dimensions: int = 32,
-              seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+def templates(
+    people: int, *, images: int = 3, noise: float = 0.5, alike: float = 0.0, dimensions: int = 32, seed: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """`alike`: some people lean towards one common face, which makes impostor comparisons depend on people."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(people, dimensions))

@@ -94,9 +94,12 @@ def test_the_unfit_are_refused_without_spoiling_their_neighbours(detector, passi
 def test_a_few_live_frames_score_above_a_few_attacks(detector, passive):
     """A smoke test of crops and colours: ten pictures bound no error rate."""
     live, attack = (
-        [passive.judge([a_subject(detector, path.read_bytes())])[0].live
-         for path in sorted((data_dir() / "pad" / kind).iterdir())]
-        for kind in ("live", "attack"))
+        [
+            passive.judge([a_subject(detector, path.read_bytes())])[0].live
+            for path in sorted((data_dir() / "pad" / kind).iterdir())
+        ]
+        for kind in ("live", "attack")
+    )
     assert np.median(live) > 0.9 and np.median(attack) < 0.3
     assert sum(one > 0.5 for one in live) == 5 and sum(one > 0.5 for one in attack) <= 1
 

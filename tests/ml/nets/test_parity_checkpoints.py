@@ -144,5 +144,3 @@ def minifasnet(s: State, x: torch.Tensor, widths: Widths) -> torch.Tensor:
             x = x + bottleneck(f"{stage}.model.{index}", x, 1)
     x = conv(s, "conv_6_dw.conv", "conv_6_dw.bn", active("conv_6_sep", x)).flatten(1)
     return F.linear(norm(s, "bn", F.linear(x, s["linear.weight"])), s["prob.weight"])
-
-

@@ -47,8 +47,17 @@ def test_a_program_in_place_of_a_checkpoint_is_not_run(tmp_path: Path, name: str
     assert not trap.exists()
 
 
-@pytest.mark.parametrize("data", [b"", b"not a pickle", pickle.dumps(1), pickle.dumps([1, 2]), pickle.dumps({}),
-                                  pickle.dumps([np.zeros(3, np.float32)])])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"not a pickle",
+        pickle.dumps(1),
+        pickle.dumps([1, 2]),
+        pickle.dumps({}),
+        pickle.dumps([np.zeros(3, np.float32)]),
+    ],
+)
 def test_other_pickles_are_refused(data: bytes):
     with pytest.raises(PackError, match="pack_source"):
         read_arrays(lz4.frame.compress(data))

@@ -25,7 +25,7 @@ class Server:
     body: bytes = FILE
     breaks_after: list[int] = field(default_factory=list)  # bytes sent before hanging up, one per request
     ranges: bool = True
-    statuses: list[int] = field(default_factory=list)      # answered first
+    statuses: list[int] = field(default_factory=list)  # answered first
     asked: list[str | None] = field(default_factory=list)  # the Range of each request
 
 

@@ -178,5 +178,3 @@ def a_graph(*, batch: int | None = None, size: int = 150, inputs: int = 1, exter
     graph = helper.make_graph(nodes, "g", values, [output], [zero])
     opsets = [helper.make_opsetid("", 17)] + ([helper.make_opsetid(domain, 1)] if domain else [])
     return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
-
-

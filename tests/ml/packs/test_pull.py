@@ -80,8 +80,12 @@ def test_a_graph_of_another_size_than_stated_refuses(published: Manifest, dlib_r
 def test_a_local_copy_of_something_else_refuses(tmp_path: Path):
     (tmp_path / "mobilefacenet.pt").write_bytes(b"something else")
     with pytest.raises(PackError, match="expected 90a00ba1"):
-        pull("mobilefacenet-foamliu", files=[tmp_path / "mobilefacenet.pt"], root=tmp_path / "packs",
-             allowed_licences=PERMISSIVE)
+        pull(
+            "mobilefacenet-foamliu",
+            files=[tmp_path / "mobilefacenet.pt"],
+            root=tmp_path / "packs",
+            allowed_licences=PERMISSIVE,
+        )
 
 
 @pytest.mark.data

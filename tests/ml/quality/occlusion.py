@@ -41,7 +41,7 @@ def covered(image: Pixels, face: Face, kind: str) -> Pixels:
     if kind in PATCHES:
         outline, colour = PATCHES[kind]
         x, y = nose.astype(int)
-        skin = image[y - 3: y + 4, x - 3: x + 4].reshape(-1, 3).mean(axis=0).astype(int)
+        skin = image[y - 3 : y + 4, x - 3 : x + 4].reshape(-1, 3).mean(axis=0).astype(int)
         draw.polygon([tuple(between + a * across + b * down) for a, b in outline], fill=colour or tuple(map(int, skin)))
     else:
         reach = 0.36 * float(np.linalg.norm(across))

@@ -119,9 +119,11 @@ def test_a_covered_face_shows_in_at_least_one_measure(detector, kind):
         clear = measured(detector, pixels)
         hidden = measured(detector, covered(pixels, detector.detect([pixels])[0].faces[0], kind))
         if hidden:  # not found at all is the plainest hint
-            assert (hidden["eyes_visible"] < 0.8 * clear["eyes_visible"]
-                    or hidden["mouth_visible"] < 0.8 * clear["mouth_visible"]
-                    or hidden["detector_confidence"] < clear["detector_confidence"] - 0.02), name
+            assert (
+                hidden["eyes_visible"] < 0.8 * clear["eyes_visible"]
+                or hidden["mouth_visible"] < 0.8 * clear["mouth_visible"]
+                or hidden["detector_confidence"] < clear["detector_confidence"] - 0.02
+            ), name
 
 
 def test_lengths_are_those_of_the_source_at_any_decoded_scale(detector):
@@ -146,13 +148,28 @@ def test_every_recommended_threshold_names_a_measure_and_its_good_side(detector)
 
 
 def test_the_good_portraits_pass_what_is_recommended_and_the_half_covered_do_not(detector):
-    for name, expected in (("biden", set()), ("collins", set()), ("obama", set()), ("obama2", set()), ("obama3", set()),
-                           ("obama_partial_face", {"face_cut_off"}), ("obama_partial_face2", {"face_cut_off"})):
+    for name, expected in (
+        ("biden", set()),
+        ("collins", set()),
+        ("obama", set()),
+        ("obama2", set()),
+        ("obama3", set()),
+        ("obama_partial_face", {"face_cut_off"}),
+        ("obama_partial_face2", {"face_cut_off"}),
+    ):
         values = measure(detector, Bare().decode((PHOTOS / f"{name}.jpg").read_bytes()))
-        assert {rule["reason"] for key, rule in recommended()["measures"].items()
-                if rule["then"] == "refuse" and broken(rule, values[key].value)} == expected, name
+        assert {
+            rule["reason"]
+            for key, rule in recommended()["measures"].items()
+            if rule["then"] == "refuse" and broken(rule, values[key].value)
+        } == expected, name
 
 
 def broken(rule: dict, value: float) -> bool:
-    return (value < rule["below"] if "below" in rule else
-            value > rule["above"] if "above" in rule else abs(value) > rule["beyond"])
+    return (
+        value < rule["below"]
+        if "below" in rule
+        else value > rule["above"]
+        if "above" in rule
+        else abs(value) > rule["beyond"]
+    )
