@@ -16,7 +16,9 @@ from ml.align import Similarity, as_complex, warp
 from ml.detect.detector import Finder
 from ml.types import Face, Pixels
 
-SIDE = 640  # px, the crop: as the first look's canvas
+# px, the crop and the canvas. The face keeps the size that portraits have on the first look's canvas, with less around
+# it: the same points as from 640 (cosines within 0.001 on lfw_frames) in a third of the time
+SIDE = 384
 FACE = 220  # px of the crop, the longer side of the face box: portraits on the canvas have 150 to 260
 SMALL = 0.3  # share of the frame's longest side; larger faces already fill the canvas as portraits do
 LEANS = 10.0  # deg; below, a second look changes nothing measurable
@@ -36,7 +38,8 @@ def look_again(finder: Finder, images: Sequence[Pixels], faces: Sequence[Face]) 
         if not doubtful:
             break
         views = [view(refined[place]) for place in doubtful]
-        found = finder.find([warp(images[place], one, SIDE) for place, one in zip(doubtful, views, strict=True)])
+        crops = [warp(images[place], one, SIDE) for place, one in zip(doubtful, views, strict=True)]
+        found = finder.find(crops, longest=SIDE)
         still = []
         for place, one, candidates in zip(doubtful, views, found, strict=True):
             closer = nearest(candidates)

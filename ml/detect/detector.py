@@ -22,8 +22,11 @@ class Finder(Protocol):
 
     sure: float  # confidence that upright faces reach and turned ones do not
 
-    def find(self, images: Sequence[Pixels]) -> list[list[Face]]:
-        """The faces of each image, px of that image. On turned faces, points may be wrong."""
+    def find(self, images: Sequence[Pixels], *, longest: int | None = None) -> list[list[Face]]:
+        """The faces of each image, px of that image. On turned faces, points may be wrong.
+
+        longest: px of the canvas's longest side; None: the finder's own.
+        """
         ...
 
 

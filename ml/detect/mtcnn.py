@@ -50,10 +50,10 @@ class Cascade:
         self._pnet, self._rnet, self._onet, self._spec = pnet, rnet, onet, spec
         self._longest, self._smallest = longest, smallest
 
-    def find(self, images: Sequence[Pixels]) -> list[list[Face]]:
+    def find(self, images: Sequence[Pixels], *, longest: int | None = None) -> list[list[Face]]:
         """See `ml.detect.detector.Finder`."""
         found: list[list[Face]] = [[] for _ in images]
-        for sheet in sheets(images, longest=self._longest, multiple=1, most=SHEET):
+        for sheet in sheets(images, longest=longest or self._longest, multiple=1, most=SHEET):
             for place, scale, faces in zip(sheet.places, sheet.scales, self._on(sheet), strict=True):
                 found[place] = [rescale(face, 1 / scale) for face in faces]
         return found

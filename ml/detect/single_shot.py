@@ -42,10 +42,11 @@ class SingleShot:
         self._longest, self._threshold = longest, threshold
         self._most = most or SHEET[network.device.partition(":")[0]]
 
-    def find(self, images: Sequence[Pixels]) -> list[list[Face]]:
+    def find(self, images: Sequence[Pixels], *, longest: int | None = None) -> list[list[Face]]:
         """See `ml.detect.detector.Finder`."""
         found: list[list[Face]] = [[] for _ in images]
-        for sheet in sheets(images, longest=self._longest, multiple=self._spec.multiple_of, most=self._most):
+        canvas = longest or self._longest
+        for sheet in sheets(images, longest=canvas, multiple=self._spec.multiple_of, most=self._most):
             outputs = self._network(prepare(sheet.pixels, self._spec))
             assert isinstance(outputs, tuple)
             faces = self._decode(outputs, sheet.shape, self._threshold)
