@@ -45,6 +45,7 @@ class Queue(Service):
             {"VOUCH_PACKS": str(packs)} if (packs / "active.toml").exists() else {}
         )
         super().__init__(home, extra_env=given)
+        self.keeper_stops = threading.Event()
         io = next(p for p in self.parts if p.name == "io")
         relay = next(p for p in self.parts if p.name == "relay")
         self.parts: tuple[Part, ...] = (relay, io, replace(io, name="io2"))
@@ -57,7 +58,6 @@ class Queue(Service):
             self.launch(name)
         while "ready." not in self.tail("io", 20_000):
             time.sleep(0.1)
-        self.keeper_stops = threading.Event()
         threading.Thread(target=self._keep, daemon=True).start()
 
     def stop(self) -> None:

@@ -21,6 +21,8 @@ from workers import identity
 log = structlog.get_logger("vouch.worker")
 stopping = Event()  # set by SIGTERM: what is under way is finished, what has not begun is returned
 
+# Seconds between tries to return a job while PostgreSQL restarts. After that its lease runs out, which takes longer.
+AWAY = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 IDLE = 5.0  # seconds without a job, after which a thread's connections are looked at
 _thread = threading.local()
 
@@ -64,8 +66,14 @@ def _failed(claim: Claim, error: Exception) -> None:
     # our own errors say whether retrying helps; an unknown one might, up to the attempts there are
     retryable = getattr(error, "retryable", not isinstance(error, Problem))
     reason = f"{type(error).__name__}: {getattr(error, 'code', '') or error}"
-    close_old_connections()  # the reason of the failure may be the connection
-    try:
-        outbox.fail(claim, reason=reason, retryable=retryable, now=clock.now())
-    except LostClaim:
-        log.info("lost_claim", job=claim.job.pk, attempt=claim.attempt)
+    for wait in AWAY:
+        time.sleep(wait)
+        close_old_connections()  # the reason of the failure may be the connection
+        try:
+            outbox.fail(claim, reason=reason, retryable=retryable, now=clock.now())
+            return
+        except LostClaim:
+            log.info("lost_claim", job=claim.job.pk, attempt=claim.attempt)
+            return
+        except (OperationalError, InterfaceError):
+            log.warning("database_away", job=claim.job.pk)

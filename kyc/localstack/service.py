@@ -148,7 +148,8 @@ class Service:
             self.say("migrating the database")
             self.manage("migrate", "--database", "owner", "--no-input", owner=True)
             stamp.write_text(now)
-        packs = Path(os.environ.get("VOUCH_PACKS") or self.home / "packs")
+        told = self.extra_env.get("VOUCH_PACKS") or os.environ.get("VOUCH_PACKS")
+        packs = Path(told or self.home / "packs")
         imported, shipped = packs / "imported", digest_of("ml/packs/manifests/*")
         if not imported.exists() or imported.read_text() != shipped:
             self.say("importing the default models")
