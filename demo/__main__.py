@@ -29,7 +29,7 @@ OUT = HOME / "demo"
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 132)  # a log has no width of its own
     try:
         return keep_up(console) if sys.argv[1:] == ["run"] else tell(console)
     except StackError as e:

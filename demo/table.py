@@ -53,7 +53,7 @@ def meaning(check: dict | None) -> str:
         return ""
     one_in = round(1 / check["fmr"])
     if one_in < 2:
-        return "most strangers score this high"
+        return "more than one stranger in two scores this high"
     return f"at most one stranger in {one_in:,} scores this high (asked: one in {asked(check):,})"
 
 
