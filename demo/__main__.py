@@ -77,8 +77,10 @@ def keep_up(console: Console) -> int:
         bar.update(task, completed=6, description="up")
     try:
         keys = remembered_keys(service)
+        reviewer = keys["reviewer"]
         console.print(f"""
   API         {service.url}/v1        docs {service.url}/v1/docs
+  Portal      {service.url}/portal/    {reviewer["user"]}, password [bold]{reviewer["password"]}[/bold]
   Sandbox key [bold]{keys["sandbox"]["key"]}[/bold]
   Live key    [bold]{keys["live"]["key"]}[/bold]
   Logs        {HOME / "log"}
@@ -103,6 +105,7 @@ def remembered_keys(service: Service) -> dict:
     path = HOME / "developer-keys.json"
     if not path.exists():
         made = json.loads(service.manage("provision", "Developer Bank", "--json"))
+        made["reviewer"] = json.loads(service.manage("member", made["live"]["tenant"], "reviewer"))
         path.touch(mode=0o600)
         path.write_text(json.dumps(made))
     return json.loads(path.read_text())

@@ -22,6 +22,7 @@ urlpatterns = [
     path("health/canary", operations.canary),
     path("metrics", operations.metrics),
     path("capture/", capture.page),
+    path("portal/", include("kyc.portal.pages")),
     path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("v1/", include([path("", include(f"{area}.urls")) for area in AREAS_WITH_ENDPOINTS])),
