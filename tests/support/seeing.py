@@ -27,10 +27,12 @@ CALIBRATION = {
 
 def a_recogniser() -> ModelVersion:
     with acting_as_system("test"):
-        return registry.register(
+        model = registry.register(
             role="recogniser", name="test", version="1", sha256=RECOGNISER, licence="test", dimension=DIMENSION,
             calibration=CALIBRATION, now=clock.now(),
         )  # fmt: skip
+        registry.activate(model_id=model.pk)  # another test's engine may have spoken in this database before
+    return model
 
 
 def a_face(angle: float = 0.0, *, plane: int = 1, **changes) -> Portrait:
